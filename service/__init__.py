@@ -1,0 +1,1 @@
+"""The service around ``vision``: what talks to people, platforms and databases."""

@@ -1,0 +1,1 @@
+"""Delivery of cases to other systems: outbox and one adapter a platform."""

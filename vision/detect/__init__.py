@@ -1,0 +1,1 @@
+"""Frames to detections: stateless, batched, the only expensive step."""

@@ -1,0 +1,65 @@
+"""Arrays of detections, in the manner of ``supervision.Detections``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What a detector saw in one frame.
+
+    Attributes:
+        xyxy: ``(n, 4)`` float32 boxes ``x1, y1, x2, y2`` in pixels of the source frame.
+        confidence: ``(n,)`` float32 in 0..1.
+        class_id: ``(n,)`` int64 index into ``names``.
+        names: Class names of the model, in the order of its class ids.
+
+    Raises:
+        ValueError: The arrays disagree in length or a class id has no name.
+    """
+
+    xyxy: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    class_id: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        n = len(self.xyxy)
+        if self.xyxy.shape != (n, 4):
+            raise ValueError(f"xyxy must have shape (n, 4), not {self.xyxy.shape}")
+        if self.confidence.shape != (n,) or self.class_id.shape != (n,):
+            raise ValueError(
+                f"confidence {self.confidence.shape} and class_id {self.class_id.shape} "
+                f"must have shape ({n},)"
+            )
+        if n and not (0 <= self.class_id.min() and self.class_id.max() < len(self.names)):
+            raise ValueError(f"class_id must lie in 0..{len(self.names) - 1}")
+
+    @classmethod
+    def empty(cls, names: tuple[str, ...] = ()) -> Self:
+        """No detections."""
+        return cls(
+            np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64), names
+        )
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Detections:
+        """Select rows by boolean mask ``(n,)``, integer index array or slice."""
+        return Detections(
+            self.xyxy[index], self.confidence[index], self.class_id[index], self.names
+        )
+
+    def rows(self) -> Iterator[tuple[NDArray[np.float32], float, str]]:
+        """Box ``(4,)``, confidence and class name of each detection."""
+        for box, confidence, class_id in zip(
+            self.xyxy, self.confidence, self.class_id, strict=True
+        ):
+            yield box, float(confidence), self.names[class_id]

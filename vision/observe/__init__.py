@@ -1,0 +1,1 @@
+"""Detections over time become sightings: physical things that stand at one place in one view."""

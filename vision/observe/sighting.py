@@ -1,0 +1,62 @@
+"""A physical thing that stands at one place in one view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Box = tuple[float, float, float, float]
+"""``x1, y1, x2, y2`` in pixels of the frame."""
+
+
+@dataclass(frozen=True)
+class Dwell:
+    """Ledger of the seconds since a thing was first seen, in stream time.
+
+    Attributes:
+        observed_s: Between looks that both saw it.
+        bridged_s: Hidden behind something or missed by the detector, and seen again.
+        unknown_s: The camera could not see (unhealthy looks, gaps in the recording).
+    """
+
+    observed_s: float = 0.0
+    bridged_s: float = 0.0
+    unknown_s: float = 0.0
+
+    @property
+    def total_s(self) -> float:
+        """All seconds since the first look."""
+        return self.observed_s + self.bridged_s + self.unknown_s
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Snapshot of one sighting after a look.
+
+    Attributes:
+        id: Number of the sighting, unique in its stream, rising in order of first sight.
+        class_name: Class with the most votes so far.
+        class_share: Share of the votes for each class seen at this place, summing to 1.
+        box: Robust box of the thing: median over its recent looks.
+        confidence: Mean confidence of its recent detections.
+        first_seen_s: Stream time of the first look that saw it.
+        last_seen_s: Stream time of the last look that saw it.
+        absent_since_s: Stream time of the last look that saw it, once a clean look did not see
+            it; the thing had left somewhere after it. ``None`` while it is seen.
+        ended_s: Stream time at which it was given up as gone; ``None`` while it stands.
+        dwell: Ledger since ``first_seen_s``.
+        looks_seen: Number of looks with a detection of it.
+        standing: It has kept its place long enough to count as standing, not passing.
+    """
+
+    id: int
+    class_name: str
+    class_share: dict[str, float]
+    box: Box
+    confidence: float
+    first_seen_s: float
+    last_seen_s: float
+    absent_since_s: float | None
+    ended_s: float | None
+    dwell: Dwell
+    looks_seen: int
+    standing: bool

@@ -1,0 +1,1 @@
+"""Sightings, zones and the clock become violations: one module a kind."""

@@ -1,0 +1,34 @@
+"""The violation kinds as data. A new kind is one row here and one rule module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A violation kind.
+
+    Attributes:
+        id: Word used in files, code and API.
+        en: English name.
+        zh: Chinese name.
+        colour: CSS colour of boxes and badges.
+    """
+
+    id: str
+    en: str
+    zh: str
+    colour: str
+
+
+KINDS: dict[str, Kind] = {
+    kind.id: kind
+    for kind in (
+        Kind("abandoned_vehicle", "Abandoned vehicle", "废弃车辆", "#d9480f"),
+        Kind("street_stall", "Street stall", "占道经营", "#9c36b5"),
+        Kind("debris_pile", "Debris pile", "乱堆物料", "#a06000"),
+        Kind("construction_dust", "Construction dust", "工地扬尘", "#1971c2"),
+        Kind("hoarding_missing", "Hoarding missing", "围挡缺失", "#2b8a3e"),
+    )
+}
