@@ -1,0 +1,146 @@
+"""The columnar archive of looks: detections as they were, for replay and analysis.
+
+One row a look, so that looks without detections, gated looks and unhealthy ones are kept too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vision.detect.detections import Detections
+from vision.errors import InputError
+from vision.observe.look import Health, Look
+
+_NAMES = b"jiexu.class_names"
+_TIMEZONE = b"jiexu.timezone"
+
+SCHEMA = pa.schema(
+    [
+        pa.field("camera_id", pa.string(), nullable=False),
+        pa.field("time_s", pa.float64(), nullable=False),
+        pa.field("timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("health", pa.string(), nullable=False),
+        pa.field("pose", pa.int32(), nullable=False),
+        pa.field("inspected", pa.bool_(), nullable=False),
+        pa.field(
+            "detections",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("class_name", pa.string(), nullable=False),
+                        pa.field("confidence", pa.float32(), nullable=False),
+                        pa.field("x1", pa.float32(), nullable=False),
+                        pa.field("y1", pa.float32(), nullable=False),
+                        pa.field("x2", pa.float32(), nullable=False),
+                        pa.field("y2", pa.float32(), nullable=False),
+                    ]
+                )
+            ),
+            nullable=False,
+        ),
+    ]
+)
+
+
+def write_looks(path: Path, looks: Sequence[Look], *, names: Sequence[str], timezone: str) -> None:
+    """Write looks to a Parquet file, whole or not at all.
+
+    Args:
+        path: File to write; replaced if it exists.
+        looks: In order of time.
+        names: Class names of the model, kept in the file so that class ids can be restored.
+        timezone: IANA name in which timestamps are given back.
+    """
+    rows = [
+        {
+            "camera_id": look.camera_id,
+            "time_s": look.time_s,
+            "timestamp": look.timestamp,
+            "width": look.frame_size[0],
+            "height": look.frame_size[1],
+            "health": look.health.value,
+            "pose": look.pose,
+            "inspected": look.inspected,
+            "detections": [
+                {
+                    "class_name": name,
+                    "confidence": confidence,
+                    "x1": box[0],
+                    "y1": box[1],
+                    "x2": box[2],
+                    "y2": box[3],
+                }
+                for box, confidence, name in look.detections.rows()
+            ],
+        }
+        for look in looks
+    ]
+    schema = SCHEMA.with_metadata({_NAMES: json.dumps(list(names)), _TIMEZONE: timezone})
+    partial = path.with_name(path.name + ".partial")
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial, compression="zstd")
+    partial.replace(path)
+
+
+def read_looks(path: Path) -> Iterator[Look]:
+    """Read looks back, equal to those written, in the order of the file.
+
+    Raises:
+        InputError: The file is missing or is no archive of Jiexu.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            metadata = file.schema_arrow.metadata or {}
+            names = tuple(json.loads(metadata[_NAMES]))
+            timezone = ZoneInfo(metadata[_TIMEZONE].decode())
+            number = {name: i for i, name in enumerate(names)}
+            for batch in file.iter_batches(batch_size=4096):
+                for row in batch.to_pylist():
+                    found = row["detections"]
+                    yield Look(
+                        camera_id=row["camera_id"],
+                        time_s=row["time_s"],
+                        timestamp=row["timestamp"].astimezone(timezone),
+                        frame_size=(row["width"], row["height"]),
+                        health=Health(row["health"]),
+                        pose=row["pose"],
+                        inspected=row["inspected"],
+                        detections=Detections(
+                            np.array(
+                                [[d["x1"], d["y1"], d["x2"], d["y2"]] for d in found], np.float32
+                            ).reshape(-1, 4),
+                            np.array([d["confidence"] for d in found], np.float32),
+                            np.array([number[d["class_name"]] for d in found], np.int64),
+                            names,
+                        ),
+                    )
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise InputError(f"{path}: no archive of looks: {error}") from error
+
+
+def join_archives(parts: Iterable[tuple[str, Path]], out: Path) -> None:
+    """Join archives of single inputs into one file with a column ``input`` that names each.
+
+    Args:
+        parts: Input name and its archive, in the order wanted.
+        out: File to write; replaced whole.
+    """
+    schema = SCHEMA.insert(0, pa.field("input", pa.string(), nullable=False))
+    partial = out.with_name(out.name + ".partial")
+    with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+        for name, path in parts:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=65536):
+                    column = pa.array([name] * batch.num_rows, pa.string())
+                    writer.write_batch(
+                        pa.RecordBatch.from_arrays([column, *batch.columns], schema=schema)
+                    )
+    partial.replace(out)

@@ -1,0 +1,167 @@
+"""The site file: time zone, cameras, their zones, and rule settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from vision.configfile import load_config
+from vision.rules.registry import RULES
+from vision.zones import WHOLE_FRAME, Purpose, Zone
+
+CoordSys = Literal["wgs84", "gcj02", "cgcs2000"]
+RuleSettings = dict[str, dict[str, Any]]
+
+
+def checked_rules(rules: RuleSettings) -> RuleSettings:
+    """Check settings against the models of the rules; what is not named keeps its default.
+
+    Raises:
+        ValueError: A kind or a setting is unknown or out of range; the text names it.
+    """
+    for kind, settings in rules.items():
+        if kind not in RULES:
+            raise ValueError(f"unknown kind {kind!r}; known: {', '.join(RULES)}")
+        try:
+            RULES[kind].settings.model_validate(settings)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{kind}.{'.'.join(map(str, fault['loc']))}: "
+                + ("unknown setting" if fault["type"] == "extra_forbidden" else fault["msg"])
+                for fault in error.errors()
+            )
+            raise ValueError(faults) from error
+    return rules
+
+
+class Camera(BaseModel):
+    """One video source with one fixed pose.
+
+    Attributes:
+        id: Name in results; unique in the site.
+        name: What people call the place.
+        source: Glob pattern of recordings (``yanling/*.mp4``), matched against the end of an
+            input's path, or a stream URL. Without it, inputs match whose file or folder name
+            starts with the camera's id.
+        lon: Longitude in degrees, in ``coord_sys``.
+        lat: Latitude in degrees, in ``coord_sys``.
+        coord_sys: Coordinate system; needed with ``lon`` and ``lat``, never guessed.
+        model: Name of a model in the registry; the registry's default without it.
+        zones: Polygons and lines of this view.
+        rules: Settings that differ from the site's, by kind.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(min_length=1, pattern=r"^[\w.-]+$")]
+    name: str = ""
+    source: str | None = None
+    lon: Annotated[float, Field(ge=-180, le=180)] | None = None
+    lat: Annotated[float, Field(ge=-90, le=90)] | None = None
+    coord_sys: CoordSys | None = None
+    model: str | None = None
+    zones: tuple[Zone, ...] = ()
+    rules: RuleSettings = {}
+
+    _checked_rules = field_validator("rules")(checked_rules)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.lon is None) != (self.lat is None):
+            raise ValueError("lon and lat belong together")
+        if self.lon is not None and self.coord_sys is None:
+            raise ValueError("coord_sys is needed with lon and lat: wgs84, gcj02 or cgcs2000")
+        names = [zone.id for zone in self.zones]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two zones are called {name!r}")
+        return self
+
+    @property
+    def judged_zones(self) -> tuple[Zone, ...]:
+        """Zones to judge in: the drawn ones, or the whole frame where none but masks is drawn."""
+        masks = (Purpose.IGNORE, Purpose.PRIVACY)
+        if all(zone.purpose in masks for zone in self.zones):
+            return (*self.zones, WHOLE_FRAME)
+        return self.zones
+
+    @property
+    def has_drawn_places(self) -> bool:
+        """Whether results depend on polygons that are valid in one pose only."""
+        return bool(self.zones)
+
+    def matches(self, path: PurePath) -> bool:
+        """Whether a recording, or the folder of a sequence of stills, belongs to this camera."""
+        if self.source is not None:
+            return path.match(self.source)
+        return path.stem == self.id or path.name.startswith((f"{self.id}_", f"{self.id}."))
+
+
+class Site(BaseModel):
+    """A site file.
+
+    Attributes:
+        timezone: IANA name; wall-clock times without an offset are read in it.
+        code_system: Case catalogue in use, such as ``gb30428.2-2013``.
+        cameras: The cameras.
+        rules: Settings for all cameras, by kind.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timezone: str
+    code_system: str | None = None
+    cameras: Annotated[tuple[Camera, ...], Field(min_length=1)]
+    rules: RuleSettings = {}
+
+    _checked_rules = field_validator("rules")(checked_rules)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"unknown time zone {name!r}") from error
+        return name
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        names = [camera.id for camera in self.cameras]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two cameras are called {name!r}")
+        return self
+
+    def camera_of(self, path: PurePath) -> Camera | None:
+        """The first camera that a recording belongs to."""
+        return next((camera for camera in self.cameras if camera.matches(path)), None)
+
+
+def merged_rules(*layers: Mapping[str, Mapping[str, Any]]) -> RuleSettings:
+    """Lay rule settings over each other, later ones winning setting by setting."""
+    merged: RuleSettings = {}
+    for layer in layers:
+        for kind, settings in layer.items():
+            merged[kind] = {**merged.get(kind, {}), **settings}
+    return merged
+
+
+def load_site(path: Path) -> Site:
+    """Read a site file.
+
+    Raises:
+        ConfigError: With file, line and key of every fault.
+    """
+    return load_config(path, Site)
