@@ -1,0 +1,1 @@
+"""Proof of a violation: stills, before and after, clip, masking, hashes."""
