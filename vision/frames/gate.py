@@ -1,0 +1,172 @@
+"""Decide from the small brightness picture whether a look is worth running the detector on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.frames.frame import Luma
+
+_BRIGHTNESS_FIT_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """When a look counts as changed.
+
+    The grey levels hold for 0–255 pictures after the brightness of the whole picture was matched.
+
+    Attributes:
+        forced_look_s: The gate opens at the latest this long after the last inspected look, so
+            that what the comparison cannot see (a thing of the ground's own colour) is found.
+        changed_levels: Mean change in grey levels, beyond what edges excuse, over a patch of
+            ``patch_px`` that opens the gate.
+        patch_px: Side in luma pixels of the smallest thing that must open the gate.
+        edge_share: Share of the local contrast that a change may have without counting: half a
+            pixel of shake and the re-coding of a key frame alter pictures at their edges.
+        noise_levels: Change in grey levels that never counts: sensor noise after smoothing.
+        gain_limit: Brightness of the whole picture may change by up to this factor between looks
+            and still be matched; beyond it the gate opens.
+    """
+
+    forced_look_s: float = 60.0
+    changed_levels: float = 3.0
+    patch_px: int = 10
+    edge_share: float = 0.35
+    noise_levels: float = 2.5
+    gain_limit: float = 2.0
+
+
+class ChangeGate:
+    """Compare each look with the last inspected one.
+
+    The reference is the last look on which the detector ran, never merely the look before, so
+    that slow change adds up until it opens the gate. Anything that the comparison does not
+    understand (flash, headlights, change of size, another scene) opens it: a needless inspection
+    costs milliseconds, a missed thing costs the case.
+
+    Args:
+        settings: Thresholds.
+    """
+
+    def __init__(self, settings: GateSettings | None = None) -> None:
+        self._settings = settings or GateSettings()
+        self._reference: NDArray[np.float32] | None = None
+        self._tolerance: NDArray[np.float32] | None = None
+        self._inspected_s = 0.0
+
+    def open(self, luma: Luma, time_s: float) -> bool:
+        """Say whether the detector should run on this look.
+
+        Args:
+            luma: ``(h, w)`` uint8 brightness of the look.
+            time_s: Its stream time in seconds.
+
+        Returns:
+            ``True`` when something changed since the last inspected look, when a forced look is
+            due, when time ran backwards, or when no look was inspected yet.
+        """
+        if self._reference is None or self._tolerance is None:
+            return True
+        waited_s = time_s - self._inspected_s
+        if waited_s >= self._settings.forced_look_s or waited_s < 0:
+            return True
+        return self.change(luma) >= self._settings.changed_levels
+
+    def change(self, luma: Luma) -> float:
+        """Measure the strongest local change since the last inspected look.
+
+        Args:
+            luma: ``(h, w)`` uint8 brightness of the look.
+
+        Returns:
+            Mean change in grey levels of the most changed patch, 0 for none and infinite when the
+            pictures cannot be compared.
+        """
+        if self._reference is None or self._tolerance is None:
+            return float("inf")
+        current = _smoothed(luma)
+        if current.shape != self._reference.shape:
+            return float("inf")
+        fit = _brightness_fit(self._reference, current)
+        gain, offset = fit
+        if not 1 / self._settings.gain_limit <= gain <= self._settings.gain_limit:
+            return float("inf")
+        difference = cv2.absdiff(current, self._reference * np.float32(gain) + np.float32(offset))
+        unexcused = np.maximum(difference - self._tolerance * np.float32(max(gain, 1.0)), 0)
+        side = max(self._settings.patch_px // 2, 1)
+        patches = cv2.blur(unexcused, (side, side), borderType=cv2.BORDER_REFLECT)
+        return float(patches.max())
+
+    def inspected(self, luma: Luma, time_s: float) -> None:
+        """Make this look the reference: the detector ran on it.
+
+        Args:
+            luma: ``(h, w)`` uint8 brightness of the look.
+            time_s: Its stream time in seconds.
+        """
+        reference = _smoothed(luma)
+        kernel = np.ones((3, 3), np.uint8)
+        contrast = cv2.morphologyEx(reference, cv2.MORPH_GRADIENT, kernel)
+        tolerance = np.float32(self._settings.edge_share) * contrast
+        self._reference = reference
+        self._tolerance = tolerance + np.float32(self._settings.noise_levels)
+        self._inspected_s = time_s
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return everything the gate remembers, as arrays for ``np.savez``."""
+        state: dict[str, NDArray[Any]] = {"inspected_s": np.asarray(self._inspected_s, np.float64)}
+        if self._reference is not None and self._tolerance is not None:
+            state["reference"] = self._reference.copy()
+            state["tolerance"] = self._tolerance.copy()
+        return state
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Continue exactly where :meth:`state` was taken.
+
+        Args:
+            state: What :meth:`state` returned, also after a round through ``np.savez``.
+        """
+        self._inspected_s = float(state["inspected_s"])
+        known = "reference" in state
+        self._reference = np.array(state["reference"], np.float32) if known else None
+        self._tolerance = np.array(state["tolerance"], np.float32) if known else None
+
+
+def _smoothed(luma: Luma) -> NDArray[np.float32]:
+    """Halve the picture and smooth it, so that sensor noise and rain streaks average out."""
+    half = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    smooth: NDArray[np.float32] = cv2.blur(half.astype(np.float32), (3, 3))
+    return smooth
+
+
+def _brightness_fit(
+    reference: NDArray[np.float32], current: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Fit ``current = gain * reference + offset`` to the part of the picture that stayed.
+
+    Cells that disagree with the fit (things that came or went) are dropped round by round.
+    """
+    cells = (max(reference.shape[1] // 8, 1), max(reference.shape[0] // 8, 1))
+    x = cv2.resize(reference, cells, interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
+    y = cv2.resize(current, cells, interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
+    # Burnt-out cells follow no gain.
+    kept = (x < 250) & (y < 250)
+    gain, offset = 1.0, float(np.median(y - x))
+    for _ in range(_BRIGHTNESS_FIT_ROUNDS):
+        error = np.abs(y - (gain * x + offset))
+        kept &= error <= max(2.0, 2.5 * float(np.median(error)))
+        if np.count_nonzero(kept) < 8:
+            break
+        mean_x, mean_y = float(x[kept].mean()), float(y[kept].mean())
+        spread = float(np.square(x[kept] - mean_x).mean())
+        # A picture without contrast says nothing about the gain.
+        together = float(((x[kept] - mean_x) * (y[kept] - mean_y)).mean())
+        gain = (together + 4.0) / (spread + 4.0)
+        offset = mean_y - gain * mean_x
+    return gain, offset
