@@ -17,7 +17,7 @@ from vision.record import (
     ModelRecord,
     SourceRecord,
     ViolationRecord,
-    dump_line,
+    dump_violation,
     in_order,
     read_violations,
     record_of,
@@ -62,7 +62,7 @@ def record(violation: Violation = VIOLATION, source: str = "a") -> ViolationReco
 
 
 def test_times_carry_the_offset_of_the_recording_across_midnight() -> None:
-    line = json.loads(dump_line(record()))
+    line = json.loads(dump_violation(record()))
     assert line["started_at"] == "2026-11-24T00:00:02.346+08:00"
     assert line["ended_at"] is None
     assert line["end_s"] is None
@@ -70,7 +70,7 @@ def test_times_carry_the_offset_of_the_recording_across_midnight() -> None:
 
 
 def test_numbers_are_rounded_and_chinese_stays_readable() -> None:
-    text = dump_line(record())
+    text = dump_violation(record())
     line = json.loads(text)
     assert line["box"] == [10.0, 20.0, 110.3, 220.0]
     assert line["confidence"] == 0.8765
@@ -83,7 +83,7 @@ def test_settings_are_written_in_one_order() -> None:
     turned = dataclasses.replace(
         VIOLATION, rule_settings={"area": {"a": 2, "z": 1}, "dwell_s": 60.0}
     )
-    assert dump_line(record(turned)) == dump_line(record())
+    assert dump_violation(record(turned)) == dump_violation(record())
 
 
 @given(
@@ -112,10 +112,10 @@ def test_a_line_read_back_gives_the_same_line(
             camera_id=camera,
         )
     )
-    line = dump_line(first)
+    line = dump_violation(first)
     again = ViolationRecord.model_validate_json(line)
     assert again == first
-    assert dump_line(again) == line
+    assert dump_violation(again) == line
 
 
 def test_dwell_counts_to_the_end_or_else_to_the_last_sight() -> None:
@@ -184,9 +184,9 @@ def test_a_wrong_line_is_named_with_file_line_and_field(
     tmp_path: Path, change: dict[str, object], field: str
 ) -> None:
     path = tmp_path / "violations.jsonl"
-    wrong = {**json.loads(dump_line(record())), **change}
+    wrong = {**json.loads(dump_violation(record())), **change}
     path.write_text(
-        dump_line(record()) + "\n" + json.dumps(wrong, default=str) + "\n", encoding="utf-8"
+        dump_violation(record()) + "\n" + json.dumps(wrong, default=str) + "\n", encoding="utf-8"
     )
     with pytest.raises(InputError, match=rf"violations\.jsonl:2:.*{field}"):
         read_violations(path)
@@ -194,7 +194,7 @@ def test_a_wrong_line_is_named_with_file_line_and_field(
 
 def test_a_line_cut_short_is_named(tmp_path: Path) -> None:
     path = tmp_path / "violations.jsonl"
-    path.write_text(dump_line(record())[:-20], encoding="utf-8")
+    path.write_text(dump_violation(record())[:-20], encoding="utf-8")
     with pytest.raises(InputError, match=r"violations\.jsonl:1:"):
         read_violations(path)
 

@@ -13,7 +13,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic import ValidationError as PydanticError
 
 from vision.errors import InputError
-from vision.evidence.manifest import Evidence, EvidenceFile, write_whole
+from vision.evidence.manifest import Evidence, EvidenceFile
+from vision.files import write_atomically
 from vision.rules.finding import Violation
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -219,7 +220,7 @@ def _file(file: EvidenceFile) -> FileRecord:
     return FileRecord.model_validate(file, from_attributes=True)
 
 
-def dump_line(record: ViolationRecord) -> str:
+def dump_violation(record: ViolationRecord) -> str:
     """One line of JSON without a line end, the same bytes for equal records.
 
     Fields stand in the order of the model, free settings in alphabetical order.
@@ -238,8 +239,8 @@ def in_order(records: Iterable[ViolationRecord]) -> list[ViolationRecord]:
 
 def write_violations(path: Path, records: Sequence[ViolationRecord]) -> None:
     """Write ``violations.jsonl`` whole or not at all, in order, UTF-8, one line a record."""
-    lines = [dump_line(record) + "\n" for record in in_order(records)]
-    write_whole(path, "".join(lines).encode())
+    lines = [dump_violation(record) + "\n" for record in in_order(records)]
+    write_atomically(path, "".join(lines))
 
 
 def read_violations(path: Path) -> list[ViolationRecord]:

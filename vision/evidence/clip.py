@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vision.errors import InputError
-from vision.evidence.manifest import EvidenceFile, describe, part_of
+from vision.evidence.manifest import EvidenceFile, describe
 from vision.evidence.privacy import mask_privacy, privacy_zones
 from vision.frames.frame import Image
 from vision.zones import Zone
@@ -128,7 +128,7 @@ def cut_clip(
         InputError: The recording cannot be read or holds no picture that can be decoded.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = part_of(out)
+    part = out.with_name(f".{out.name}.partial")
     masks = privacy_zones(privacy)
     try:
         span = _span(recording, max(0.0, start_s), duration_s)

@@ -1,9 +1,8 @@
-"""Evidence files: written whole or not at all, and known by their SHA-256."""
+"""Evidence files, known by the SHA-256 of their bytes."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -90,25 +89,3 @@ def describe(
         height=height,
         media_type=media_type,
     )
-
-
-def part_of(path: Path) -> Path:
-    """Name under which a file is written until it is whole, in the same folder."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write ``data`` so that ``path`` either holds all of it or is as it was before.
-
-    The folder is made where it is missing.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_of(path)
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

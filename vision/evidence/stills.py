@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageColor, ImageDraw
 
-from vision.evidence.manifest import Evidence, EvidenceFile, describe, write_whole
+from vision.evidence.manifest import Evidence, EvidenceFile, describe
 from vision.evidence.privacy import mask_privacy
 from vision.evidence.text import drawable, font_of, shows_chinese
+from vision.files import write_atomically
 from vision.frames.frame import Frame, Image
 from vision.observe.sighting import Box
 from vision.rules.kinds import KINDS, Kind
@@ -280,7 +281,8 @@ def _store(path: Path, run_root: Path, picture: Image, frame: Frame) -> Evidence
     PillowImage.fromarray(np.ascontiguousarray(picture[..., ::-1])).save(
         buffer, "JPEG", quality=JPEG_QUALITY, optimize=True
     )
-    write_whole(path, buffer.getvalue())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, buffer.getvalue())
     return describe(
         path,
         run_root,
