@@ -1,0 +1,79 @@
+"""Arithmetic of boxes ``x1, y1, x2, y2`` in pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.observe.sighting import Box
+
+Boxes = NDArray[np.float64]
+"""``(n, 4)`` float64 boxes."""
+
+
+def as_array(boxes: Sequence[Box]) -> Boxes:
+    """``(n, 4)`` float64 array of boxes, also of none."""
+    return np.asarray(boxes, np.float64).reshape(-1, 4)
+
+
+def area(box: Box) -> float:
+    """Area in square pixels."""
+    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union, 0..1."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (area(a) + area(b) - shared)
+
+
+def intersections(a: Boxes, b: Boxes) -> NDArray[np.float64]:
+    """``(len(a), len(b))`` areas that each box of ``a`` shares with each of ``b``."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    extent = np.maximum(high - low, 0.0)
+    return np.asarray(extent[..., 0] * extent[..., 1])
+
+
+def areas(boxes: Boxes) -> NDArray[np.float64]:
+    """``(n,)`` areas in square pixels, at least a tiny positive number."""
+    extent = np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
+    return np.asarray(np.maximum(extent[:, 0] * extent[:, 1], 1e-9))
+
+
+def median_box(boxes: Sequence[Box]) -> Box:
+    """Median of each edge; robust against a few bad boxes.
+
+    Args:
+        boxes: At least one box.
+    """
+    half = len(boxes) // 2
+    if len(boxes) % 2:
+        x1, y1, x2, y2 = (sorted(edge)[half] for edge in zip(*boxes, strict=True))
+    else:
+        x1, y1, x2, y2 = (
+            (ordered[half - 1] + ordered[half]) / 2
+            for ordered in (sorted(edge) for edge in zip(*boxes, strict=True))
+        )
+    return x1, y1, x2, y2
+
+
+def blend(a: Box, b: Box, share: float) -> Box:
+    """Move ``a`` by ``share`` of the way to ``b``."""
+    return (
+        a[0] + share * (b[0] - a[0]),
+        a[1] + share * (b[1] - a[1]),
+        a[2] + share * (b[2] - a[2]),
+        a[3] + share * (b[3] - a[3]),
+    )
+
+
+def scaled(box: Box, x_scale: float, y_scale: float) -> Box:
+    """Box in a frame of another size."""
+    return box[0] * x_scale, box[1] * y_scale, box[2] * x_scale, box[3] * y_scale

@@ -1,0 +1,107 @@
+"""Abandoned vehicles 废弃车辆: derelict looks, no move for weeks, or stopping where none may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vision.observe.families import family_of
+from vision.observe.look import Look
+from vision.observe.sighting import Sighting
+from vision.rules.finding import Finding
+from vision.rules.settings import RuleSettings, Seconds, Share
+from vision.rules.standing import finding_of, first_zone, has_stood, is_about_due, is_new
+from vision.zones import Purpose, Zone
+
+_FAMILIES = frozenset({"vehicle", "cycle"})
+_DERELICT = frozenset({"derelict_vehicle", "derelict_cycle"})
+_PLACES = frozenset(
+    {Purpose.PARKING_BAY, Purpose.CARRIAGEWAY, Purpose.FOOTWAY, Purpose.GREEN, Purpose.WHOLE_FRAME}
+)
+_NO_STOPPING = frozenset({Purpose.NO_STOPPING})
+
+
+class Settings(RuleSettings):
+    """When a vehicle counts as abandoned.
+
+    Attributes:
+        derelict_share: Share of the votes at the place that must call it derelict.
+        derelict_dwell_s: Seconds a derelict-looking vehicle must have stood.
+        unmoved_s: Seconds after which any vehicle that did not move counts as abandoned
+            (30 days; cities use 15 to 90).
+        no_stopping_dwell_s: Seconds a vehicle may stand in a ``no_stopping`` zone.
+        min_observed_share: Share of a dwell during which the vehicle must have been in sight.
+        min_confidence: Mean confidence of its recent detections, at least.
+    """
+
+    derelict_share: Share = 0.5
+    derelict_dwell_s: Seconds = 600.0
+    unmoved_s: Seconds = 30 * 86_400.0
+    no_stopping_dwell_s: Seconds = 300.0
+    min_observed_share: Share = 0.5
+    min_confidence: Share = 0.25
+
+
+class AbandonedVehicle:
+    """Vehicles, motor or not, that stay.
+
+    Signs: ``derelict_look`` (it looks derelict and stood for the derelict dwell), ``unmoved`` (the
+    same place for weeks) and ``no_stopping`` (it stands where stopping is forbidden).
+    """
+
+    kind = "abandoned_vehicle"
+    name = "abandoned_vehicle"
+
+    def __init__(self, settings: Settings, zones: Sequence[Zone]) -> None:
+        """Judge by these settings in these zones."""
+        self._settings = settings
+        self._zones = tuple(zones)
+        self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
+
+    def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
+        """Findings that hold after this look, in the order of the sightings."""
+        findings = []
+        for sighting in sightings:
+            if sighting.ended_s is not None or not sighting.standing:
+                continue
+            if not self._concerns(sighting):
+                continue
+            held = [
+                (zone, sign)
+                for sign, dwell_s, zone in self._cases(sighting, look)
+                if has_stood(sighting, dwell_s, self._settings.min_observed_share)
+            ]
+            if held:
+                findings.append(finding_of(sighting, held[0][0], [sign for _, sign in held]))
+        return findings
+
+    def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
+        """A vehicle may just have stopped, or a dwell is about to expire."""
+        for sighting in sightings:
+            new = is_new(sighting, look)
+            if (new or sighting.standing) and self._concerns(sighting):
+                cases = self._cases(sighting, look)
+                if (new and cases) or any(is_about_due(sighting, dwell) for _, dwell, _ in cases):
+                    return True
+        return False
+
+    def _concerns(self, sighting: Sighting) -> bool:
+        return (
+            family_of(sighting.class_name) in _FAMILIES
+            and sighting.confidence >= self._settings.min_confidence
+        )
+
+    def _cases(self, sighting: Sighting, look: Look) -> list[tuple[str, float, Zone]]:
+        """Sign, dwell and zone of each way in which a vehicle at this place can be wrong."""
+        settings = self._settings
+        cases = []
+        strict = first_zone(sighting, self._zones, _NO_STOPPING, look)
+        anywhere = strict or first_zone(sighting, self._zones, _PLACES, look)
+        derelict = sum(sighting.class_share.get(name, 0.0) for name in _DERELICT)
+        if anywhere is not None and derelict > 0 and derelict >= settings.derelict_share:
+            cases.append(("derelict_look", settings.derelict_dwell_s, anywhere))
+        if anywhere is not None:
+            cases.append(("unmoved", settings.unmoved_s, anywhere))
+        if strict is not None:
+            cases.append(("no_stopping", settings.no_stopping_dwell_s, strict))
+        return cases
