@@ -15,9 +15,15 @@ class Detector(Protocol):
 
     Attributes:
         names: Class names in the order of the class ids.
+        runtime: Runtime id as in the model registry.
+        model_name: Name of the model in the registry.
+        model_sha256: SHA-256 of the opened files.
     """
 
     names: tuple[str, ...]
+    runtime: str
+    model_name: str
+    model_sha256: str
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in a batch.
@@ -31,7 +37,11 @@ class Detector(Protocol):
         ...
 
     def submit(self, image: Image) -> Future[Detections]:
-        """Start detection of one picture and return at once."""
+        """Start detection of one picture.
+
+        Waits only while too many are in flight. The picture is not kept: the caller may overwrite
+        it as soon as this returns. Failures are raised by the future.
+        """
         ...
 
     def close(self) -> None:

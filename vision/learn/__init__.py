@@ -1,0 +1,1 @@
+"""Data sets, training, export and evaluation; imported by its own commands only."""
