@@ -38,7 +38,7 @@ class Detections:
                 f"confidence {self.confidence.shape} and class_id {self.class_id.shape} "
                 f"must have shape ({n},)"
             )
-        if n and not (0 <= self.class_id.min() and self.class_id.max() < len(self.names)):
+        if n and not (self.class_id.min() >= 0 and self.class_id.max() < len(self.names)):
             raise ValueError(f"class_id must lie in 0..{len(self.names) - 1}")
 
     @classmethod

@@ -44,16 +44,16 @@ class PyTorchDetector(PooledDetector):
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self._device = torch.device(device)
         try:
-            network, _ = load_checkpoint(files[0], device=self._device, fuse=True)
+            network, _ = load_checkpoint(files[0])
+            network.end2end = decoding.output == "end2end"
+            network = network.fuse(verbose=False).eval().to(self._device)
         except Exception as error:  # unpickling may raise anything
             raise ModelError(f"{files[0]}: PyTorch cannot load it: {error}") from error
-        head = network.model[-1]
-        head.max_det = 300
-        end2end = bool(getattr(head, "end2end", False))
-        if len(network.names) != len(self.names) or end2end != (decoding.output == "end2end"):
+        output = "end2end" if network.end2end else "raw"
+        if len(network.names) != len(self.names) or output != decoding.output:
             raise ModelError(
-                f"{files[0]}: {len(network.names)} classes and "
-                f"{'end2end' if end2end else 'raw'} output do not fit the registry entry"
+                f"{files[0]}: {len(network.names)} classes and {output!r} output do not fit "
+                f"{len(self.names)} classes and {decoding.output!r}"
             )
         self._network = network
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,6 +69,7 @@ def export_model(
     int8_calibration: Path | Sequence[Path] | None = None,
     metrics: Mapping[str, Any] | None = None,
     copy_pytorch: bool = True,
+    end2end: bool = False,
     default: bool = False,
 ) -> ModelEntry:
     """Export trained weights to the runtimes and write the model into the registry.
@@ -91,6 +93,9 @@ def export_model(
         metrics: Measured figures for the registry; ``parity`` is added.
         copy_pytorch: Register the weights for the PyTorch runtime too, without the training state
             and the paths of the machine that trained them.
+        end2end: Export the one-to-one head of a model that has one (YOLO26), which needs no
+            non-maximum suppression. ultralytics itself predicts and validates with the
+            one-to-many head unless told ``nms=False``.
         default: Make it the registry's default model.
 
     Returns:
@@ -114,24 +119,14 @@ def export_model(
     folder = registry_dir / name
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="jiexu-export-") as scratch:
-        slim = Path(scratch) / f"{name}.pt"
-        facts = _slim(weights, slim)
-        names = tuple((classes or {}).get(old, old) for old in facts.classes)
+        slim = _slim(weights, Path(scratch) / f"{name}.pt", input_size, end2end=end2end)
+        names = tuple((classes or {}).get(old, old) for old in slim.classes)
         made: dict[str, list[Path]] = {}
         if "onnx" in wanted:
-            made["onnx"] = [_to_onnx(slim, input_size, names, folder / f"{name}.onnx")]
+            made["onnx"] = [_to_onnx(slim, names, folder / f"{name}.onnx")]
         if any(runtime.startswith("openvino") for runtime in wanted):
-            made.update(
-                _to_openvino(
-                    slim,
-                    folder,
-                    wanted=wanted,
-                    pictures=pictures,
-                    input_size=input_size,
-                    stride=facts.stride,
-                )
-            )
-        shutil.copyfile(slim, folder / f"{name}.pt")
+            made.update(_to_openvino(slim, folder, wanted, pictures))
+        shutil.copyfile(slim.path, folder / f"{name}.pt")
         made["pytorch"] = [folder / f"{name}.pt"]
 
     limits = thresholds if isinstance(thresholds, Mapping) else dict.fromkeys(names, thresholds)
@@ -140,8 +135,8 @@ def export_model(
         folder=registry_dir,
         classes=names,
         input_size=input_size,
-        stride=facts.stride,
-        output=facts.output,
+        stride=slim.stride,
+        output=slim.output,
         files={
             runtime: tuple(_registered(path, registry_dir) for path in made[runtime])
             for runtime in RUNTIMES
@@ -266,25 +261,31 @@ def _detect(entry: ModelEntry, runtime: str, images: Sequence[Image]) -> list[De
 
 
 @dataclass(frozen=True)
-class _Facts:
+class _Slim:
+    """Weights without optimiser, training arguments and paths, and what they are."""
+
+    path: Path
     classes: tuple[str, ...]
+    input_size: int
     stride: int
     output: OutputForm
 
 
-def _slim(weights: Path, target: Path) -> _Facts:
-    """Write the weights without optimiser, training arguments and paths; tell what they are."""
+def _slim(weights: Path, target: Path, input_size: int, *, end2end: bool) -> _Slim:
     import torch
     import ultralytics
     from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 
     try:
-        network, checkpoint = load_checkpoint(weights)
+        network, _ = load_checkpoint(weights)
     except Exception as error:  # unpickling may raise anything
         raise ModelError(f"{weights}: PyTorch cannot load it: {error}") from error
     if not isinstance(network, DetectionModel) or network.task != "detect":
         raise ModelError(f"{weights}: no ultralytics detector")
-    arguments = {"task": "detect", "imgsz": checkpoint.get("train_args", {}).get("imgsz", 640)}
+    network.end2end = end2end
+    if network.end2end != end2end:
+        raise ModelError(f"{weights}: has no {'one-to-one' if end2end else 'one-to-many'} head")
+    arguments = {"task": "detect", "imgsz": input_size}
     network.args = arguments
     network.pt_path = target.name
     for parameter in network.parameters():
@@ -298,29 +299,36 @@ def _slim(weights: Path, target: Path) -> _Facts:
         },
         target,
     )
-    head = network.model[-1]
-    return _Facts(
+    return _Slim(
+        path=target,
         classes=tuple(network.names[i] for i in range(len(network.names))),
+        input_size=input_size,
         stride=int(network.stride.max()),
-        output="end2end" if getattr(head, "end2end", False) else "raw",
+        output="end2end" if end2end else "raw",
     )
 
 
-def _ultralytics_export(weights: Path, form: Literal["onnx", "openvino"], input_size: int) -> Path:
+def _ultralytics_export(slim: _Slim, form: Literal["onnx", "openvino"]) -> Path:
     from ultralytics import YOLO
 
     options: dict[str, Any] = {"simplify": False} if form == "onnx" else {}
-    made = YOLO(weights, task="detect").export(
-        format=form, imgsz=input_size, dynamic=True, device="cpu", verbose=False, **options
+    made = YOLO(slim.path, task="detect").export(
+        format=form,
+        imgsz=slim.input_size,
+        dynamic=True,
+        nms=False if slim.output == "end2end" else None,
+        device="cpu",
+        verbose=False,
+        **options,
     )
     return Path(cast("str", made))
 
 
-def _to_onnx(weights: Path, input_size: int, names: tuple[str, ...], target: Path) -> Path:
+def _to_onnx(slim: _Slim, names: tuple[str, ...], target: Path) -> Path:
     import onnx
 
-    network = onnx.load(_ultralytics_export(weights, "onnx", input_size))
-    # ultralytics writes dates and paths of this machine here.
+    network = onnx.load(_ultralytics_export(slim, "onnx"))
+    # ultralytics writes the date and paths of this machine here.
     del network.metadata_props[:]
     onnx.helper.set_model_props(network, {"task": "detect", "names": ",".join(names)})
     onnx.save(network, target)
@@ -328,36 +336,25 @@ def _to_onnx(weights: Path, input_size: int, names: tuple[str, ...], target: Pat
 
 
 def _to_openvino(
-    weights: Path,
-    folder: Path,
-    *,
-    wanted: set[str],
-    pictures: Sequence[Path],
-    input_size: int,
-    stride: int,
+    slim: _Slim, folder: Path, wanted: set[str], pictures: Sequence[Path]
 ) -> dict[str, list[Path]]:
-    source = next(_ultralytics_export(weights, "openvino", input_size).glob("*.xml"))
+    source = next(_ultralytics_export(slim, "openvino").glob("*.xml"))
     core = ov.Core()
     made: dict[str, list[Path]] = {}
-    for runtime, half in (("openvino-fp32", False), ("openvino-fp16", True)):
-        if runtime in wanted:
-            network = core.read_model(source)
-            made[runtime] = _save_ir(network, folder, weights.stem, runtime, half=half)
-    if "openvino-int8" in wanted:
-        network = _quantise(core.read_model(source), pictures, input_size, stride)
-        made["openvino-int8"] = _save_ir(network, folder, weights.stem, "openvino-int8", half=False)
+    for runtime in sorted(wanted - {"onnx"}):
+        network = core.read_model(source)
+        if runtime == "openvino-int8":
+            network = _quantise(network, slim, pictures)
+        target = folder / f"{slim.path.stem}.{runtime.removeprefix('openvino-')}.xml"
+        ov.save_model(network, target, compress_to_fp16=runtime == "openvino-fp16")
+        made[runtime] = [target, target.with_suffix(".bin")]
     return made
 
 
-def _save_ir(network: Any, folder: Path, name: str, runtime: str, *, half: bool) -> list[Path]:
-    target = folder / f"{name}.{runtime.removeprefix('openvino-')}.xml"
-    ov.save_model(network, target, compress_to_fp16=half)
-    return [target, target.with_suffix(".bin")]
-
-
-def _quantise(network: Any, pictures: Sequence[Path], input_size: int, stride: int) -> Any:
+def _quantise(network: Any, slim: _Slim, pictures: Sequence[Path]) -> Any:
     import nncf
 
+    nncf.set_log_level(logging.WARNING)
     # The same scope as in ultralytics/utils/export/openvino.py: one INT8 scale over box pixels and
     # class scores would round the scores to nothing.
     operations = network.get_ordered_ops()
@@ -372,7 +369,7 @@ def _quantise(network: Any, pictures: Sequence[Path], input_size: int, stride: i
 
     def tensors() -> Iterator[Any]:
         for path in pictures:
-            yield to_tensor(letterbox(_read(path), input_size, stride)[0])
+            yield to_tensor(letterbox(_read(path), slim.input_size, slim.stride)[0])
 
     return nncf.quantize(
         network,
