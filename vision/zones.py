@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Self
 
 import shapely
@@ -58,7 +59,7 @@ class Zone(BaseModel):
             raise ValueError(f"polygon crosses itself: {shapely.is_valid_reason(self.shape)}")
         return self
 
-    @property
+    @cached_property
     def shape(self) -> shapely.Polygon | shapely.LineString:
         """Geometry in fractions of the frame."""
         if self.purpose is Purpose.HOARDING_LINE:

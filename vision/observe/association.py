@@ -57,9 +57,7 @@ def candidates(detections: Detections, merge_iou: float, min_confidence: float) 
     if not rows:
         return []
     boxes = as_array([row[3] for row in rows])
-    shared = intersections(boxes, boxes)
-    size = areas(boxes)
-    same = shared > merge_iou * (size[:, None] + size[None, :] - shared)
+    same = doubles(boxes, merge_iou)
     owner = list(range(len(rows)))
     for i, j in np.argwhere(np.triu(same, 1)).tolist():
         if owner[i] == i and owner[j] == j and rows[i][1] == rows[j][1]:
@@ -79,6 +77,19 @@ def candidates(detections: Detections, merge_iou: float, min_confidence: float) 
         )
         for i, given in votes.items()
     ]
+
+
+def doubles(boxes: Boxes, merge_iou: float) -> NDArray[np.bool_]:
+    """``(n, n)``: whether two boxes show one thing.
+
+    Either they overlap by more than ``merge_iou``, or one lies in the other and fills more than
+    half of it: detectors like to box a thing whole and again without its far end.
+    """
+    shared = intersections(boxes, boxes)
+    size = areas(boxes)
+    union = size[:, None] + size[None, :] - shared
+    nested = shared > 0.85 * np.minimum(size[:, None], size[None, :])
+    return np.asarray((shared > merge_iou * union) | (nested & (shared > 0.5 * union)))
 
 
 def match(

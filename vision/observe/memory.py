@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from statistics import median
 
-from vision.observe.association import Candidate, candidates, covers, match
+from vision.observe.association import Candidate, candidates, covers, doubles, match
 from vision.observe.boxes import areas, as_array, blend, intersections, iou, median_box, scaled
 from vision.observe.ledger import Interval, Ledger, microseconds
 from vision.observe.look import Health, Look
@@ -244,8 +244,7 @@ class SightingMemory:
         """Let a thing stand that was seen unmoved long enough."""
         if (
             place.looks_still >= self.settings.stand_looks
-            and place.ledger.observed_us + place.ledger.bridged_us
-            >= self.settings.stand_after_s * 1e6
+            and place.ledger.observed_us >= self.settings.stand_after_s * 1e6
         ):
             place.standing = True
 
@@ -298,7 +297,7 @@ class SightingMemory:
         for candidate in sorted(newcomers, key=lambda one: (-one.confidence, one.family, one.box)):
             if candidate.confidence >= settings.start_confidence:
                 kept.append(self._begin(candidate, now))
-        self._places, absorbed = _without_doubles(kept, now)
+        self._places, absorbed = _without_doubles(kept, now, settings.merge_iou)
         return ended + absorbed
 
     def _begin(self, candidate: Candidate, now: int) -> _Place:
@@ -328,11 +327,15 @@ class SightingMemory:
     ) -> bool:
         """Confirm a place by a detection.
 
+        One that lies too far off neither confirms a standing thing nor speaks against it: should
+        more of them follow, the thing has moved since it was last seen at its place.
+
         Returns:
             Whether the thing is still at its place; if not, the record is left as it was before.
         """
         settings = self.settings
-        still = iou(candidate.box, place.anchor) >= settings.stand_iou
+        overlap = iou(candidate.box, place.anchor)
+        still = overlap >= settings.stand_iou
         recent = list(place.recent)
         partly = place.standing and not still and _is_part(candidate.box, place.anchor)
         if partly and covered >= place.usual_cover + settings.hidden_excess:
@@ -349,6 +352,10 @@ class SightingMemory:
             place.recent.append(candidate.box)
             place.box = box
             if place.standing:
+                if overlap < settings.moved_iou:
+                    self._enter(place, now, pause, seen=False, unknown=unknown)
+                    place.steadiness *= 1 - _STEADINESS_RATE
+                    return True
                 place.anchor = blend(place.anchor, box, settings.follow_share)
         self._enter(place, now, pause, seen=True, unknown=unknown)
         place.vote(candidate)
@@ -396,7 +403,6 @@ class SightingMemory:
 _STEADINESS_RATE = 0.05
 _DETECTION_RATE = 0.05
 _COVER_RATE = 0.2
-_DOUBLE_IOU = 0.8
 
 
 def _is_part(box: Box, whole: Box) -> bool:
@@ -405,14 +411,13 @@ def _is_part(box: Box, whole: Box) -> bool:
     return float(intersections(one, other)[0, 0]) >= 0.85 * float(areas(one)[0])
 
 
-def _without_doubles(places: list[_Place], now: int) -> tuple[list[_Place], list[Sighting]]:
+def _without_doubles(
+    places: list[_Place], now: int, merge_iou: float
+) -> tuple[list[_Place], list[Sighting]]:
     """Let the older of two sightings of one family at one place stay."""
     if len(places) < 2:
         return places, []
-    boxes = as_array([place.box for place in places])
-    shared = intersections(boxes, boxes)
-    size = areas(boxes)
-    double = shared > _DOUBLE_IOU * (size[:, None] + size[None, :] - shared)
+    double = doubles(as_array([place.box for place in places]), merge_iou)
     gone: set[int] = set()
     for i in range(len(places)):
         if i in gone or not double[i, i + 1 :].any():

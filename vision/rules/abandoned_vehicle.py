@@ -10,7 +10,14 @@ from vision.observe.look import Look
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding
 from vision.rules.settings import RuleSettings, Seconds, Share
-from vision.rules.standing import finding_of, first_zone, has_stood, is_about_due, is_new
+from vision.rules.standing import (
+    finding_of,
+    first_zone,
+    has_stood,
+    is_about_due,
+    is_believed,
+    is_new,
+)
 from vision.zones import Purpose, Zone
 
 _FAMILIES = frozenset({"vehicle", "cycle"})
@@ -31,7 +38,7 @@ class Settings(RuleSettings):
             (30 days; cities use 15 to 90).
         no_stopping_dwell_s: Seconds a vehicle may stand in a ``no_stopping`` zone.
         min_observed_share: Share of a dwell during which the vehicle must have been in sight.
-        min_confidence: Mean confidence of its recent detections, at least.
+        min_confidence: Mean confidence of its recent detections, at least; half to keep it.
     """
 
     derelict_share: Share = 0.5
@@ -56,39 +63,51 @@ class AbandonedVehicle:
         """Judge by these settings in these zones."""
         self._settings = settings
         self._zones = tuple(zones)
+        self._dwells = (
+            settings.derelict_dwell_s,
+            settings.unmoved_s,
+            settings.no_stopping_dwell_s,
+        )
+        self._held: frozenset[int] = frozenset()
         self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""
         findings = []
+        held = set()
         for sighting in sightings:
-            if sighting.ended_s is not None or not sighting.standing:
+            if sighting.ended_s is not None or not any(
+                has_stood(sighting, dwell_s, self._settings.min_observed_share)
+                for dwell_s in self._dwells
+            ):
                 continue
             if not self._concerns(sighting):
                 continue
-            held = [
+            signs = [
                 (zone, sign)
                 for sign, dwell_s, zone in self._cases(sighting, look)
                 if has_stood(sighting, dwell_s, self._settings.min_observed_share)
             ]
-            if held:
-                findings.append(finding_of(sighting, held[0][0], [sign for _, sign in held]))
+            if signs:
+                findings.append(finding_of(sighting, signs[0][0], [sign for _, sign in signs]))
+                held.add(sighting.id)
+        self._held = frozenset(held)
         return findings
 
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
         """A vehicle may just have stopped, or a dwell is about to expire."""
         for sighting in sightings:
             new = is_new(sighting, look)
-            if (new or sighting.standing) and self._concerns(sighting):
+            due = new or any(is_about_due(sighting, dwell_s) for dwell_s in self._dwells)
+            if due and self._concerns(sighting):
                 cases = self._cases(sighting, look)
                 if (new and cases) or any(is_about_due(sighting, dwell) for _, dwell, _ in cases):
                     return True
         return False
 
     def _concerns(self, sighting: Sighting) -> bool:
-        return (
-            family_of(sighting.class_name) in _FAMILIES
-            and sighting.confidence >= self._settings.min_confidence
+        return family_of(sighting.class_name) in _FAMILIES and is_believed(
+            sighting, self._settings.min_confidence, self._held
         )
 
     def _cases(self, sighting: Sighting, look: Look) -> list[tuple[str, float, Zone]]:

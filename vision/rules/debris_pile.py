@@ -10,7 +10,14 @@ from vision.observe.look import Look
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding
 from vision.rules.settings import RuleSettings, Seconds, Share
-from vision.rules.standing import finding_of, first_zone, has_stood, is_about_due, is_new
+from vision.rules.standing import (
+    finding_of,
+    first_zone,
+    has_stood,
+    is_about_due,
+    is_believed,
+    is_new,
+)
 from vision.zones import Purpose, Zone
 
 _PLACES = frozenset(
@@ -34,7 +41,7 @@ class Settings(RuleSettings):
         overflow_bins: Whether overflowing bins count as well.
         growing_by: Share by which the area of the box must exceed its first for ``growing``.
         min_observed_share: Share of the dwell during which it must have been in sight.
-        min_confidence: Mean confidence of its recent detections, at least.
+        min_confidence: Mean confidence of its recent detections, at least; half to keep it.
     """
 
     dwell_s: Seconds = 1800.0
@@ -59,11 +66,13 @@ class DebrisPile:
         self._zones = tuple(zones)
         self._classes = {"debris_pile", *(["overflow_bin"] if settings.overflow_bins else [])}
         self._first_share: dict[int, float] = {}
+        self._held: frozenset[int] = frozenset()
         self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""
         findings = []
+        held = set()
         frame_area = look.frame_size[0] * look.frame_size[1]
         first_share = {}
         for sighting in sightings:
@@ -80,7 +89,9 @@ class DebrisPile:
                 findings.append(
                     finding_of(sighting, zone, ["dwell", "growing"] if grown else ["dwell"])
                 )
+                held.add(sighting.id)
         self._first_share = first_share
+        self._held = frozenset(held)
         return findings
 
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
@@ -95,7 +106,7 @@ class DebrisPile:
         """Zone in which a heap is unwanted, ``None`` where it is none or may lie."""
         if (
             sighting.class_name not in self._classes
-            or sighting.confidence < self._settings.min_confidence
+            or not is_believed(sighting, self._settings.min_confidence, self._held)
             or first_zone(sighting, self._zones, _SITE, look) is not None
         ):
             return None

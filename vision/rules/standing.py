@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from vision.observe.look import Look
 from vision.observe.sighting import Sighting
@@ -29,9 +29,25 @@ def first_zone(
 ) -> Zone | None:
     """First drawn zone of these purposes in which a sighting stands."""
     for zone in zones:
-        if zone.purpose in purposes and zone.holds(sighting.box, look.frame_size):
+        if zone.purpose in purposes and (
+            zone.purpose is Purpose.WHOLE_FRAME or zone.holds(sighting.box, look.frame_size)
+        ):
             return zone
     return None
+
+
+def is_believed(sighting: Sighting, min_confidence: float, held: Container[int]) -> bool:
+    """Whether detections are confident enough: half will do for what a rule holds for already.
+
+    Dusk and headlights lower the score of what still stands there.
+
+    Args:
+        sighting: The sighting.
+        min_confidence: Mean confidence of its recent detections that is asked for.
+        held: Ids of sightings for which the rule held at the last look.
+    """
+    needed = 0.5 * min_confidence if sighting.id in held else min_confidence
+    return sighting.confidence >= needed
 
 
 def stood_s(sighting: Sighting) -> float:

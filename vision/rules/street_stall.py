@@ -9,7 +9,14 @@ from vision.observe.look import Look
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding
 from vision.rules.settings import RuleSettings, Seconds, Share
-from vision.rules.standing import finding_of, first_zone, has_stood, is_about_due, is_new
+from vision.rules.standing import (
+    finding_of,
+    first_zone,
+    has_stood,
+    is_about_due,
+    is_believed,
+    is_new,
+)
 from vision.zones import Purpose, Zone
 
 _PLACES = frozenset(
@@ -24,7 +31,7 @@ class Settings(RuleSettings):
     Attributes:
         dwell_s: Seconds a stall must have stood.
         min_observed_share: Share of the dwell during which it must have been in sight.
-        min_confidence: Mean confidence of its recent detections, at least.
+        min_confidence: Mean confidence of its recent detections, at least; half to keep it.
     """
 
     dwell_s: Seconds = 300.0
@@ -42,11 +49,13 @@ class StreetStall:
         """Judge by these settings in these zones."""
         self._settings = settings
         self._zones = tuple(zones)
+        self._held: frozenset[int] = frozenset()
         self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""
         findings = []
+        held = set()
         for sighting in sightings:
             if sighting.ended_s is None and has_stood(
                 sighting, self._settings.dwell_s, self._settings.min_observed_share
@@ -54,6 +63,8 @@ class StreetStall:
                 zone = self._zone(sighting, look)
                 if zone is not None:
                     findings.append(finding_of(sighting, zone, ["dwell"]))
+                    held.add(sighting.id)
+        self._held = frozenset(held)
         return findings
 
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
@@ -68,7 +79,7 @@ class StreetStall:
         """Zone in which a stall is unwanted, ``None`` where it is none or is permitted."""
         if (
             sighting.class_name != "street_stall"
-            or sighting.confidence < self._settings.min_confidence
+            or not is_believed(sighting, self._settings.min_confidence, self._held)
             or first_zone(sighting, self._zones, _PERMITTED, look) is not None
         ):
             return None
