@@ -6,7 +6,7 @@ One row a look, so that looks without detections, gated looks and unhealthy ones
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,7 @@ _TIMEZONE = b"jiexu.timezone"
 
 SCHEMA = pa.schema(
     [
+        pa.field("input", pa.string(), nullable=False),
         pa.field("camera_id", pa.string(), nullable=False),
         pa.field("time_s", pa.float64(), nullable=False),
         pa.field("timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
@@ -51,17 +52,21 @@ SCHEMA = pa.schema(
 )
 
 
-def write_looks(path: Path, looks: Sequence[Look], *, names: Sequence[str], timezone: str) -> None:
+def write_looks(
+    path: Path, looks: Sequence[Look], *, input_name: str, names: Sequence[str], timezone: str
+) -> None:
     """Write looks to a Parquet file, whole or not at all.
 
     Args:
         path: File to write; replaced if it exists.
         looks: In order of time.
+        input_name: Recording that they come from.
         names: Class names of the model, kept in the file so that class ids can be restored.
         timezone: IANA name in which timestamps are given back.
     """
     rows = [
         {
+            "input": input_name,
             "camera_id": look.camera_id,
             "time_s": look.time_s,
             "timestamp": look.timestamp,
@@ -84,7 +89,7 @@ def write_looks(path: Path, looks: Sequence[Look], *, names: Sequence[str], time
         }
         for look in looks
     ]
-    schema = SCHEMA.with_metadata({_NAMES: json.dumps(list(names)), _TIMEZONE: timezone})
+    schema = SCHEMA.with_metadata(_metadata(names, timezone))
     partial = path.with_name(path.name + ".partial")
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial, compression="zstd")
     partial.replace(path)
@@ -126,21 +131,28 @@ def read_looks(path: Path) -> Iterator[Look]:
         raise InputError(f"{path}: no archive of looks: {error}") from error
 
 
-def join_archives(parts: Iterable[tuple[str, Path]], out: Path) -> None:
-    """Join archives of single inputs into one file with a column ``input`` that names each.
+def join_archives(paths: Sequence[Path], out: Path) -> None:
+    """Join archives into one, looks in the order of the files.
 
     Args:
-        parts: Input name and its archive, in the order wanted.
+        paths: Archives; their class names and time zones may differ, the first zone is kept.
         out: File to write; replaced whole.
     """
-    schema = SCHEMA.insert(0, pa.field("input", pa.string(), nullable=False))
+    names: dict[str, None] = {}
+    timezone = "UTC"
+    for path in reversed(paths):
+        metadata = pq.read_schema(path).metadata
+        names = dict.fromkeys([*json.loads(metadata[_NAMES]), *names])
+        timezone = metadata[_TIMEZONE].decode()
+    schema = SCHEMA.with_metadata(_metadata(list(names), timezone))
     partial = out.with_name(out.name + ".partial")
     with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
-        for name, path in parts:
+        for path in paths:
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(batch_size=65536):
-                    column = pa.array([name] * batch.num_rows, pa.string())
-                    writer.write_batch(
-                        pa.RecordBatch.from_arrays([column, *batch.columns], schema=schema)
-                    )
+                    writer.write_batch(batch.replace_schema_metadata(schema.metadata))
     partial.replace(out)
+
+
+def _metadata(names: Sequence[str], timezone: str) -> dict[bytes, bytes]:
+    return {_NAMES: json.dumps(list(names)).encode(), _TIMEZONE: timezone.encode()}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -22,27 +22,22 @@ from vision.zones import WHOLE_FRAME, Purpose, Zone
 
 CoordSys = Literal["wgs84", "gcj02", "cgcs2000"]
 RuleSettings = dict[str, dict[str, Any]]
+"""Settings by kind; what is not named keeps its default."""
+
+if TYPE_CHECKING:
+    RulesBlock = BaseModel
+else:
+    RulesBlock = create_model(
+        "RulesBlock",
+        __config__=ConfigDict(extra="forbid", frozen=True),
+        **{kind: (module.settings | None, None) for kind, module in RULES.items()},
+    )
 
 
-def checked_rules(rules: RuleSettings) -> RuleSettings:
-    """Check settings against the models of the rules; what is not named keeps its default.
-
-    Raises:
-        ValueError: A kind or a setting is unknown or out of range; the text names it.
-    """
-    for kind, settings in rules.items():
-        if kind not in RULES:
-            raise ValueError(f"unknown kind {kind!r}; known: {', '.join(RULES)}")
-        try:
-            RULES[kind].settings.model_validate(settings)
-        except ValidationError as error:
-            faults = "; ".join(
-                f"{kind}.{'.'.join(map(str, fault['loc']))}: "
-                + ("unknown setting" if fault["type"] == "extra_forbidden" else fault["msg"])
-                for fault in error.errors()
-            )
-            raise ValueError(faults) from error
-    return rules
+def given_rules(block: RulesBlock) -> RuleSettings:
+    """The settings that a ``rules`` block really names."""
+    given: RuleSettings = block.model_dump(mode="json", exclude_unset=True)
+    return {kind: settings for kind, settings in given.items() if settings}
 
 
 class Camera(BaseModel):
@@ -72,9 +67,7 @@ class Camera(BaseModel):
     coord_sys: CoordSys | None = None
     model: str | None = None
     zones: tuple[Zone, ...] = ()
-    rules: RuleSettings = {}
-
-    _checked_rules = field_validator("rules")(checked_rules)
+    rules: RulesBlock = RulesBlock()
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -123,9 +116,7 @@ class Site(BaseModel):
     timezone: str
     code_system: str | None = None
     cameras: Annotated[tuple[Camera, ...], Field(min_length=1)]
-    rules: RuleSettings = {}
-
-    _checked_rules = field_validator("rules")(checked_rules)
+    rules: RulesBlock = RulesBlock()
 
     @field_validator("timezone")
     @classmethod

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from vision.detect.detector import Detector
 from vision.frames.frame import Frame
+from vision.observe.boxes import iou
 from vision.observe.sighting import Box
 
 STEP_S = 0.4
@@ -41,19 +40,9 @@ def refine_onset(frames: Iterable[Frame], detector: Detector, box: Box, latest_s
     low, high = -1, len(stretch)
     while high - low > 1:
         middle = (low + high) // 2
-        found = detector.detect([stretch[middle].image])[0].xyxy
-        if any(iou(box, other) >= SAME_PLACE_IOU for other in found):
+        found = detector.detect([stretch[middle].image])[0].xyxy.tolist()
+        if any(iou(box, (x1, y1, x2, y2)) >= SAME_PLACE_IOU for x1, y1, x2, y2 in found):
             high = middle
         else:
             low = middle
     return stretch[high].time_s if high < len(stretch) else latest_s
-
-
-def iou(a: Box, b: Box | np.ndarray[tuple[int], np.dtype[np.float32]]) -> float:
-    """Intersection over union of two boxes ``x1, y1, x2, y2``."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    return float(both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both))

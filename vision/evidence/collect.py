@@ -1,0 +1,144 @@
+"""From the violations of a recording to their records: onset, pictures, clip."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from vision.detect.detector import Detector
+from vision.evidence.clip import write_clip
+from vision.evidence.onset import refine_onset
+from vision.evidence.stills import write_evidence
+from vision.frames.frame import Frame
+from vision.record import ModelRecord, SourceRecord, ViolationRecord, record_of, violation_id
+from vision.rules.finding import Violation
+from vision.zones import Zone
+
+BEFORE_S = 1.0
+"""The picture before shows the place at least so long before the onset."""
+
+AT_START = "at_start"
+"""Sign of a violation that stood already when the recording began."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The recording that violations were seen in.
+
+    Attributes:
+        source: Its name and hash.
+        path: The file, ``None`` for stills.
+        frame_at: Gives the frame of a look by its stream time.
+        stretch: Gives all frames between two stream times; ``None`` for stills.
+        start: Aware wall-clock time of its start.
+        healthy_s: Stream times of all looks that could see, rising.
+    """
+
+    source: SourceRecord
+    path: Path | None
+    frame_at: Callable[[float], Frame]
+    stretch: Callable[[float, float], Iterable[Frame]] | None
+    start: datetime
+    healthy_s: Sequence[float]
+
+    def look_before(self, time_s: float) -> float | None:
+        """Stream time of the last healthy look before a time."""
+        index = bisect_left(self.healthy_s, time_s)
+        return self.healthy_s[index - 1] if index else None
+
+    def look_after(self, time_s: float) -> float | None:
+        """Stream time of the first healthy look after a time."""
+        index = bisect_right(self.healthy_s, time_s)
+        return self.healthy_s[index] if index < len(self.healthy_s) else None
+
+
+def collect_evidence(
+    violations: Sequence[Violation],
+    recording: Recording,
+    detector: Detector,
+    *,
+    zones: Sequence[Zone],
+    camera_name: str,
+    folder: Path,
+    run_root: Path,
+    clip_s: float,
+) -> list[ViolationRecord]:
+    """Refine onsets, write evidence, and make the records.
+
+    Evidence of a violation lies in ``folder/<id>/``. The same violations of the same recording give
+    the same files.
+
+    Args:
+        violations: What the judge found.
+        recording: Where it was seen.
+        detector: Looks closer at the stretch in which a thing appeared.
+        zones: Zones of the view; ``privacy`` ones are masked.
+        camera_name: What people call the camera.
+        folder: Where evidence goes, inside ``run_root``.
+        run_root: The run folder.
+        clip_s: Length of clips in seconds.
+
+    Raises:
+        InputError: The recording cannot be read any more.
+    """
+    model = ModelRecord(name=detector.model_name, sha256=detector.model_sha256)
+    records = []
+    for noticed in violations:
+        name = violation_id(recording.source.sha256, noticed)
+        violation = _with_onset(noticed, recording, detector)
+        before_s = recording.look_before(violation.start_s - BEFORE_S)
+        after_s = None if violation.end_s is None else recording.look_after(violation.end_s)
+        evidence = write_evidence(
+            folder / name,
+            run_root,
+            stem=violation.kind,
+            kind=violation.kind,
+            box=violation.box,
+            zone=next((zone for zone in zones if zone.id == violation.zone_id), None),
+            scene=recording.frame_at(violation.best_s),
+            before=None if before_s is None else recording.frame_at(before_s),
+            after=None if after_s is None else recording.frame_at(after_s),
+            privacy=zones,
+            camera_name=camera_name,
+            dwell_s=violation.best_s - violation.start_s,
+        )
+        if recording.path is not None:
+            clip = write_clip(
+                recording.path,
+                folder / name,
+                run_root,
+                stem=violation.kind,
+                around_s=violation.start_s,
+                started_at=recording.start,
+                duration_s=clip_s,
+                privacy=zones,
+            )
+            evidence = replace(evidence, clip=clip)
+        record = record_of(
+            violation,
+            evidence,
+            source=recording.source,
+            model=model,
+            recording_started_at=recording.start,
+        )
+        records.append(record.model_copy(update={"id": name}))
+    return records
+
+
+def _with_onset(violation: Violation, recording: Recording, detector: Detector) -> Violation:
+    """The violation with its start refined between the looks in which its thing appeared."""
+    earlier_s = recording.look_before(violation.start_s)
+    if earlier_s is None:
+        return replace(violation, signs=(*violation.signs, AT_START))
+    if recording.stretch is None:
+        return violation
+    onset_s = refine_onset(
+        recording.stretch(earlier_s, violation.start_s),
+        detector,
+        violation.box,
+        violation.start_s,
+    )
+    return replace(violation, start_s=onset_s)

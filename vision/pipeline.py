@@ -1,0 +1,202 @@
+"""One source, look by look: frames → health → gate → detections.
+
+The order of work is free (frames are decoded and detected ahead of judgement, on the guess that
+the pace of looking stays as it is), the result is not: a wrong guess is thrown away, so looks
+depend on the source, the settings and the judgement alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from vision.detect.detections import Detections
+from vision.detect.detector import Detector
+from vision.frames.frame import Frame
+from vision.frames.gate import ChangeGate
+from vision.frames.health import HealthWatch
+from vision.frames.looks import LookPolicy
+from vision.frames.source import FrameSource
+from vision.observe.look import Health, Look
+
+State = dict[str, NDArray[Any]]
+
+FRAMES_AHEAD = 4
+LOOKS_AHEAD = 3
+
+
+@dataclass(frozen=True, eq=False)
+class _Pending:
+    """A look whose frame is there and whose detections are under way."""
+
+    frame: Frame
+    health: Health
+    pose: int
+    detections: Future[Detections] | None
+    base_s: float
+    gate: State
+    watch: State
+
+
+class Looker:
+    """Looks at one source in order of time.
+
+    Args:
+        source: Where frames come from; the caller closes it.
+        detector: What inspects them.
+        gate: Skips inspection of frames in which nothing changed.
+        watch: Keeps looks at a view that cannot be seen from being judged.
+        policy: How far apart looks are.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        detector: Detector,
+        *,
+        gate: ChangeGate,
+        watch: HealthWatch,
+        policy: LookPolicy,
+    ) -> None:
+        self._source = source
+        self._detector = detector
+        self._gate = gate
+        self._watch = watch
+        self._policy = policy
+        self._base_s: float | None = None
+        self._active = False
+        self._frames: dict[float, Future[Frame | None]] = {}
+        self._pending: deque[_Pending] = deque()
+        self._last: _Pending | None = None
+        self._last_detections = Detections.empty(detector.names)
+        self._over = False
+
+    def next(self, active: bool) -> Look | None:
+        """The next look, or ``None`` at the end of the source.
+
+        Args:
+            active: Look at the active pace: something new stands or is suspected.
+        """
+        if self._policy.interval_s(active) != self._policy.interval_s(self._active):
+            self._take_back()
+        self._active = active
+        while len(self._pending) < LOOKS_AHEAD and not self._over:
+            self._begin_look()
+        if not self._pending:
+            return None
+        pending = self._pending.popleft()
+        if pending.detections is not None:
+            self._last_detections = pending.detections.result()
+        self._last = pending
+        frame = pending.frame
+        self._source.release(frame.time_s)
+        healthy = pending.health is Health.OK
+        return Look(
+            camera_id=frame.camera_id,
+            time_s=frame.time_s,
+            timestamp=frame.timestamp,
+            frame_size=(frame.width, frame.height),
+            health=pending.health,
+            pose=pending.pose,
+            inspected=pending.detections is not None,
+            detections=self._last_detections if healthy else Detections.empty(self._detector.names),
+        )
+
+    def state(self) -> State:
+        """What is needed to go on after the look returned last; see :meth:`restore`."""
+        assert self._last is not None
+        return {f"gate.{k}": v for k, v in self._last.gate.items()} | {
+            f"watch.{k}": v for k, v in self._last.watch.items()
+        }
+
+    @property
+    def base_s(self) -> float:
+        """Stream time from which the look after the one returned last is counted on."""
+        assert self._last is not None
+        return self._last.base_s
+
+    @property
+    def last_s(self) -> float | None:
+        """Stream time of the look returned last by this looker."""
+        return self._last.frame.time_s if self._last else None
+
+    def restore(
+        self, state: Mapping[str, NDArray[Any]], last: Look, base_s: float, inspected: Detections
+    ) -> None:
+        """Go on after a look of an earlier run.
+
+        Args:
+            state: From :meth:`state`.
+            last: The look returned last.
+            base_s: From :attr:`base_s`.
+            inspected: Detections of the last inspected look.
+        """
+        gate = {k.removeprefix("gate."): v for k, v in state.items() if k.startswith("gate.")}
+        watch = {k.removeprefix("watch."): v for k, v in state.items() if k.startswith("watch.")}
+        self._gate.restore(gate)
+        self._watch.restore(watch)
+        self._base_s = base_s
+        self._last_detections = inspected
+        self._source.release(last.time_s)
+
+    def _begin_look(self) -> None:
+        """Fetch the next frame, judge its health, and start its inspection if it needs one."""
+        frame = self._fetch()
+        if frame is None:
+            self._over = True
+            return
+        health = self._watch.check(frame.luma, frame.time_s)
+        detections = None
+        if health is Health.OK and self._gate.open(frame.luma, frame.time_s):
+            detections = self._detector.submit(frame.image)
+            self._gate.inspected(frame.luma, frame.time_s)
+        self._pending.append(
+            _Pending(
+                frame=frame,
+                health=health,
+                pose=self._watch.pose,
+                detections=detections,
+                base_s=self._base_s or 0.0,
+                gate=self._gate.state(),
+                watch=self._watch.state(),
+            )
+        )
+
+    def _fetch(self) -> Frame | None:
+        """The frame of the next look; asks for some more that are likely to be wanted next."""
+        interval_s = self._policy.interval_s(self._active)
+        tolerance_s = self._policy.tolerance_s(self._active)
+        wanted_s = 0.0 if self._base_s is None else self._base_s + interval_s
+        time_s = wanted_s
+        for _ in range(FRAMES_AHEAD):
+            if time_s not in self._frames:
+                self._frames[time_s] = self._source.submit(time_s, tolerance_s)
+            time_s += interval_s
+        frame = self._frames.pop(wanted_s).result()
+        if frame is None:
+            return None
+        self._base_s = wanted_s
+        if frame.time_s > wanted_s + tolerance_s:
+            self._base_s = frame.time_s
+            self._drop_frames()
+        return frame
+
+    def _take_back(self) -> None:
+        """Forget the looks begun on the guess that the pace would stay."""
+        self._drop_frames()
+        self._pending.clear()
+        self._over = False
+        if self._last is not None:
+            self._gate.restore(self._last.gate)
+            self._watch.restore(self._last.watch)
+            self._base_s = self._last.base_s
+
+    def _drop_frames(self) -> None:
+        for future in self._frames.values():
+            future.cancel()
+        self._frames.clear()

@@ -1,0 +1,347 @@
+"""Scan recordings: from inputs to a run folder with violations, evidence and a report.
+
+A run folder holds ``violations.jsonl``, ``detections.parquet``, ``evidence/``, ``report.html`` and
+``run.json``; ``inputs/`` holds what is needed to go on after an interruption. An input is known by
+the hash of its content and of all settings that its result depends on: a rerun skips what is
+finished and goes on inside what is not.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vision import __version__
+from vision.archive import join_archives
+from vision.detect.detector import Detector
+from vision.detect.load import load_detector
+from vision.detect.registry import Registry
+from vision.errors import InputError
+from vision.files import write_atomically
+from vision.frames.capture import capture_stream, redact
+from vision.frames.inputs import ScanInput, content_sha256, discover
+from vision.frames.looks import LookPolicy
+from vision.frames.wallclock import StartTime
+from vision.record import ViolationRecord, dump_violation
+from vision.report.html import write_report
+from vision.report.summary import summary_from
+from vision.run_folder import RunFolder
+from vision.scan_input import Job, Progress, effective_rules, scan_input
+from vision.site import Camera, RuleSettings, Site, given_rules, merged_rules
+from vision.versions import library_versions
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+LOOKS_A_DWELL = 3
+"""At rest there are at least so many looks in the shortest dwell of the rules."""
+
+
+@dataclass(frozen=True)
+class ScanOptions:
+    """What the user asked for.
+
+    Attributes:
+        site: The site file, if any.
+        site_path: Where it lies.
+        timezone: IANA name in which wall-clock times without offset are read.
+        start_time: Wall-clock start of every input, aware.
+        every_s: Fixed interval between looks; ``None`` for adaptive looks.
+        rest_s: Longest interval between adaptive looks.
+        active_s: Interval while something new stands or is suspected.
+        forced_look_s: Inspect at least so often even if nothing changed.
+        rules: Settings by kind that win over the site file's.
+        model: Model name; a camera's own model wins, the registry's default is last.
+        runtime: Detector runtime; the best available without it.
+        clip_s: Length of evidence clips.
+        duration_s: How long to record streams.
+    """
+
+    site: Site | None = None
+    site_path: Path | None = None
+    timezone: str = "UTC"
+    start_time: datetime | None = None
+    every_s: float | None = None
+    rest_s: float = 10.0
+    active_s: float = 2.0
+    forced_look_s: float = 60.0
+    rules: RuleSettings = field(default_factory=dict)
+    model: str | None = None
+    runtime: str | None = None
+    clip_s: float = 8.0
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """How a scan ended.
+
+    Attributes:
+        folder: The run folder.
+        records: All violations, in the order of the inputs.
+        failed: Reason for each input that failed, by name.
+        interrupted: Stopped by the user; the same command goes on.
+    """
+
+    folder: RunFolder
+    records: list[ViolationRecord]
+    failed: dict[str, str]
+    interrupted: bool
+
+
+def run_scan(
+    arguments: Sequence[str],
+    out: Path,
+    options: ScanOptions,
+    registry: Registry,
+    progress: Progress,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> ScanResult:
+    """Scan inputs into a run folder; go on where an earlier run of the same folder stopped.
+
+    A bad input is reported and the rest goes on. ``KeyboardInterrupt`` leaves a folder that the
+    same call goes on with, and is reported in the result.
+
+    Args:
+        arguments: Files, folders and stream URLs.
+        out: Run folder.
+        options: What the user asked for.
+        registry: Where models are found.
+        progress: Hears how it goes on.
+        clock: Tells wall-clock time, for the run's own times and for streams.
+
+    Raises:
+        InputError: An argument does not exist, or there is nothing to scan.
+        ConfigError: The folder or an option cannot be used.
+        ModelError: A model cannot be loaded.
+    """
+    inputs = discover(arguments)
+    if not inputs:
+        raise InputError(f"nothing to scan in {', '.join(map(redact, arguments))}")
+    folder = RunFolder(out)
+    with folder.locked():
+        run = _Run(folder, options, registry, progress, clock)
+        try:
+            for number, item in enumerate(inputs, 1):
+                run.scan(item, number, len(inputs))
+                run.write_violations()
+        except KeyboardInterrupt:
+            run.interrupted = True
+        finally:
+            run.close()
+        run.write()
+    return ScanResult(
+        folder=folder,
+        records=run.records,
+        failed={r["name"]: r["error"] for r in run.reports if r["status"] == "failed"},
+        interrupted=run.interrupted,
+    )
+
+
+class _Run:
+    """One call of :func:`run_scan`."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        options: ScanOptions,
+        registry: Registry,
+        progress: Progress,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.reports: list[dict[str, Any]] = []
+        self.records: list[ViolationRecord] = []
+        self.interrupted = False
+        self._folder = folder
+        self._options = options
+        self._registry = registry
+        self._progress = progress
+        self._clock = clock
+        self._started = clock()
+        self._began = time.perf_counter()
+        self._detectors: dict[str, Detector] = {}
+        self._done: dict[str, str] = {}
+
+    def scan(self, item: ScanInput, number: int, of: int) -> None:
+        """Scan one input, or report why it cannot be."""
+        try:
+            job = self._job(item)
+            detector = self._detector(job.camera.model or self._options.model)
+            key = job.key(detector)
+            result = self._folder.read_result(key)
+            if key in self._done:
+                result = {"input": _repeated(item, self._done[key]), "violations": []}
+            elif result is not None:
+                result["input"] |= {"name": item.name, "reused": True}
+            else:
+                self._progress.input_started(item.name, number, of)
+                result = scan_input(job, key, detector, self._folder, self._progress)
+        except InputError as error:
+            report = _failed(item, str(error))
+        except Exception as error:
+            log.exception("%s", item.name)
+            report = _failed(item, f"{item.name}: internal error: {type(error).__name__}: {error}")
+        else:
+            self._done.setdefault(key, item.name)
+            self.records += [ViolationRecord.model_validate(v) for v in result["violations"]]
+            report = result["input"]
+        self.reports.append(report)
+        self._progress.input_ended(report)
+
+    def write_violations(self) -> None:
+        """Replace ``violations.jsonl`` by what is known so far."""
+        text = "".join(dump_violation(record) + "\n" for record in self.records)
+        write_atomically(self._folder.violations, text)
+
+    def write(self) -> None:
+        """Write what describes the run as a whole."""
+        self.write_violations()
+        join_archives([self._folder.looks(key) for key in self._done], self._folder.detections)
+        text = json.dumps(self._summary(), ensure_ascii=False, indent=2) + "\n"
+        write_atomically(self._folder.run, text)
+        write_report(summary_from(self._folder.root), self._folder.report)
+
+    def close(self) -> None:
+        """Release the detectors."""
+        for detector in self._detectors.values():
+            detector.close()
+
+    def _detector(self, name: str | None) -> Detector:
+        entry = self._registry.model(name)
+        if entry.name not in self._detectors:
+            self._detectors[entry.name] = load_detector(entry, runtime=self._options.runtime)
+        return self._detectors[entry.name]
+
+    def _job(self, item: ScanInput) -> Job:
+        options, notes = self._options, []
+        start = None
+        if item.kind == "stream":
+            item, start = self._capture(item)
+        if options.start_time is not None:
+            start = StartTime(options.start_time, "option")
+        site = options.site
+        camera = site.camera_of(item.path.absolute()) if site else None
+        if site is not None and camera is None:
+            notes.append("no camera of the site file matches: the whole frame is one zone")
+        rules = merged_rules(
+            given_rules(site.rules) if site else {},
+            given_rules(camera.rules) if camera else {},
+            options.rules,
+        )
+        return Job(
+            input=item,
+            sha256=content_sha256(item.paths),
+            camera=camera or Camera(id=item.camera_id),
+            rules=rules,
+            policy=_policy(options, rules),
+            forced_look_s=options.forced_look_s,
+            start=start,
+            timezone=options.timezone,
+            clip_s=options.clip_s,
+            notes=tuple(notes),
+        )
+
+    def _capture(self, item: ScanInput) -> tuple[ScanInput, StartTime]:
+        """Record a stream into the run folder and scan the recording."""
+        if self._options.duration_s is None:
+            raise InputError(f"{item.name}: say with --duration how long to record a stream")
+        now = self._clock()
+        out = self._folder.captured(f"{item.camera_id}_{now:%Y%m%d_%H%M%S}.mkv")
+        start = capture_stream(item.url, self._options.duration_s, out, clock=self._clock)
+        return replace(item, kind="video", paths=(out,)), start
+
+    def _summary(self) -> dict[str, Any]:
+        options = self._options
+        wall_s = time.perf_counter() - self._began
+        done = [r for r in self.reports if r["status"] == "done"]
+        decoded: Counter[str] = Counter()
+        for report in done:
+            decoded.update(report["decoded"])
+        duration_s = sum(report["duration_s"] for report in done)
+        fresh_s = sum(report["duration_s"] for report in done if not report.get("reused"))
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "jiexu_version": __version__,
+            "started_at": self._started.isoformat(timespec="seconds"),
+            "finished_at": self._clock().isoformat(timespec="seconds"),
+            "status": "interrupted" if self.interrupted else "complete",
+            "settings": {
+                "site": str(options.site_path) if options.site_path else None,
+                "timezone": options.timezone,
+                "every_s": options.every_s,
+                "rest_s": options.rest_s,
+                "active_s": options.active_s,
+                "forced_look_s": options.forced_look_s,
+                "clip_s": options.clip_s,
+                "rules": effective_rules(
+                    merged_rules(
+                        given_rules(options.site.rules) if options.site else {}, options.rules
+                    )
+                ),
+            },
+            "models": [
+                {
+                    "name": name,
+                    "runtime": detector.runtime,
+                    "sha256": detector.model_sha256,
+                    "classes": list(detector.names),
+                    "thresholds": dict(self._registry.model(name).thresholds),
+                }
+                for name, detector in self._detectors.items()
+            ],
+            "versions": library_versions(),
+            "totals": {
+                "inputs": len(self.reports),
+                "failed": sum(report["status"] == "failed" for report in self.reports),
+                "reused": sum(bool(report.get("reused")) for report in done),
+                "violations": len(self.records),
+                "duration_s": round(duration_s, 3),
+                "wall_s": round(wall_s, 3),
+                "times_real": round(fresh_s / wall_s, 2),
+                **{
+                    name: sum(report[name] for report in done)
+                    for name in ("looks", "inspected", "gated", "unhealthy")
+                },
+                "decoded": dict(decoded),
+            },
+            "inputs": self.reports,
+        }
+
+
+def _policy(options: ScanOptions, rules: RuleSettings) -> LookPolicy:
+    if options.every_s is not None:
+        return LookPolicy.fixed(options.every_s)
+    shortest_s = min(
+        value
+        for settings in effective_rules(rules).values()
+        for name, value in settings.items()
+        if name.endswith("dwell_s")
+    )
+    rest_s = min(options.rest_s, shortest_s / LOOKS_A_DWELL)
+    return LookPolicy(rest_s=max(rest_s, options.active_s), active_s=options.active_s)
+
+
+def _failed(item: ScanInput, reason: str) -> dict[str, Any]:
+    return _named(item) | {"status": "failed", "error": reason}
+
+
+def _repeated(item: ScanInput, first: str) -> dict[str, Any]:
+    note = f"same content and settings as {first}: counted once"
+    return _named(item) | {"status": "repeated", "error": None, "notes": [note]}
+
+
+def _named(item: ScanInput) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "camera_id": item.camera_id,
+        "kind": item.kind,
+        "path": redact(str(item.path)),
+    }

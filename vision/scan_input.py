@@ -1,0 +1,290 @@
+"""The scan of one input: looks, judgement, evidence, and what is known when it is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from vision import __version__
+from vision.archive import join_archives
+from vision.checkpoint import Checkpoint, Position
+from vision.detect.detections import Detections
+from vision.detect.detector import Detector
+from vision.evidence.collect import Recording, collect_evidence
+from vision.frames.gate import ChangeGate, GateSettings
+from vision.frames.health import HealthWatch
+from vision.frames.inputs import ScanInput
+from vision.frames.looks import LookPolicy
+from vision.frames.recording import open_recording
+from vision.frames.source import FrameSource
+from vision.frames.stills import open_stills
+from vision.frames.wallclock import StartTime
+from vision.observe.look import Health, Look
+from vision.observe.memory import SightingMemory
+from vision.pipeline import Looker
+from vision.record import SourceRecord
+from vision.rules.judge import Judge
+from vision.rules.registry import RULES, build_rules
+from vision.run_folder import RunFolder
+from vision.site import Camera, RuleSettings
+
+SAVE_EVERY_S = 10.0
+
+
+class Progress(Protocol):
+    """Hears how a scan goes on."""
+
+    def input_started(self, name: str, number: int, of: int) -> None:
+        """Scanning of an input begins, or goes on."""
+
+    def opened(self, duration_s: float | None) -> None:
+        """The current input can be read and is so long."""
+
+    def looked(self, time_s: float, violations: int) -> None:
+        """The scan of the current input has come to a stream time."""
+
+    def input_ended(self, report: dict[str, Any]) -> None:
+        """An input is finished, failed, or was finished before (``reused``)."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input with all that its result depends on.
+
+    Attributes:
+        input: Files to read.
+        sha256: Hash of their content.
+        camera: Camera that recorded them.
+        rules: Settings by kind; what is not named keeps its default.
+        policy: How far apart looks are.
+        forced_look_s: Inspect at least so often even if nothing changed.
+        start: Wall-clock start, where it is known from outside the files.
+        timezone: IANA name in which wall-clock times without offset are read.
+        clip_s: Length of evidence clips.
+        notes: What the user must be told about the input.
+    """
+
+    input: ScanInput
+    sha256: str
+    camera: Camera
+    rules: RuleSettings
+    policy: LookPolicy
+    forced_look_s: float
+    start: StartTime | None
+    timezone: str
+    clip_s: float
+    notes: tuple[str, ...] = ()
+
+    def key(self, detector: Detector) -> str:
+        """Name of the result: it changes with content, settings, model and version."""
+        text = json.dumps(
+            [
+                __version__,
+                self.sha256,
+                self.camera.model_dump(mode="json"),
+                effective_rules(self.rules),
+                asdict(self.policy),
+                self.forced_look_s,
+                self.start.value.isoformat() if self.start else None,
+                self.timezone,
+                self.clip_s,
+                [detector.runtime, detector.model_sha256],
+            ],
+            sort_keys=True,
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def open(self) -> FrameSource:
+        """Open the input for reading.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        timezone = ZoneInfo(self.timezone)
+        if self.input.kind == "video":
+            return open_recording(
+                self.input.path, camera_id=self.camera.id, start=self.start, timezone=timezone
+            )
+        return open_stills(
+            self.input.paths, camera_id=self.camera.id, start=self.start, timezone=timezone
+        )
+
+
+def effective_rules(rules: RuleSettings) -> dict[str, dict[str, Any]]:
+    """Settings in force of every kind, defaults filled in, JSON-able."""
+    return {
+        kind: rule.settings.model_validate(rules.get(kind, {})).model_dump(mode="json")
+        for kind, rule in RULES.items()
+    }
+
+
+@dataclass
+class _Tally:
+    """What has been counted so far; kept in the checkpoint."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    healthy_s: list[float] = field(default_factory=list)
+    last: Look | None = None
+    inspected: Detections = field(default_factory=Detections.empty)
+
+    def add(self, look: Look) -> None:
+        self.counts["looks"] += 1
+        if look.health is not Health.OK:
+            self.counts["unhealthy"] += 1
+        else:
+            self.healthy_s.append(look.time_s)
+            self.counts["inspected" if look.inspected else "gated"] += 1
+        if look.inspected:
+            self.inspected = look.detections
+        self.last = look
+
+
+def scan_input(
+    job: Job, key: str, detector: Detector, folder: RunFolder, progress: Progress
+) -> dict[str, Any]:
+    """Bring one input to its end, from where an earlier run left it.
+
+    Args:
+        job: The input and its settings.
+        key: Its key for this detector.
+        detector: The model.
+        folder: Where results go.
+        progress: Hears how it goes on.
+
+    Returns:
+        The result, also stored in ``folder``: ``input`` is its entry of ``run.json``,
+        ``violations`` its violations, JSON-able.
+
+    Raises:
+        InputError: The input cannot be read.
+    """
+    zones = job.camera.judged_zones
+    judge = Judge(build_rules(zones, job.rules), SightingMemory(), zones, camera_id=job.camera.id)
+    watch = HealthWatch(adopt_new_pose=not job.camera.has_drawn_places)
+    checkpoint = Checkpoint(
+        folder.input(key),
+        input_name=job.input.name,
+        names=detector.names,
+        timezone=job.timezone,
+    )
+    began = time.perf_counter()
+    looking = _Looking(job, detector, judge, watch, checkpoint, progress)
+    with job.open() as source:
+        progress.opened(source.info.duration_s)
+        tally, spent_s = looking.through(source)
+        decoded, info, notes = source.counts(), source.info, [*job.notes, *source.notes]
+    end_s = tally.last.time_s if tally.last else 0.0
+    watch.finish(end_s)
+    recording = Recording(
+        source=SourceRecord(name=job.input.name, sha256=job.sha256),
+        path=job.input.path if job.input.kind == "video" else None,
+        frame_at=job.frame_at,
+        stretch=job.stretch if job.input.kind == "video" else None,
+        start=info.start.value,
+        healthy_s=tally.healthy_s,
+    )
+    records = collect_evidence(
+        judge.finish(),
+        recording,
+        detector,
+        zones=zones,
+        camera_name=job.camera.name,
+        folder=folder.evidence,
+        run_root=folder.root,
+        clip_s=job.clip_s,
+    )
+    duration_s = info.duration_s if info.duration_s is not None else end_s
+    wall_s = spent_s + time.perf_counter() - began
+    result = {
+        "input": {
+            "name": job.input.name,
+            "camera_id": job.camera.id,
+            "kind": job.input.kind,
+            "path": str(job.input.path),
+            "sha256": job.sha256,
+            "status": "done",
+            "error": None,
+            "duration_s": round(duration_s, 3),
+            "width": info.width,
+            "height": info.height,
+            "codec": info.codec,
+            "container": info.container,
+            "rotation": info.rotation,
+            "start": {"value": info.start.value.isoformat(), "origin": info.start.origin},
+            **{name: tally.counts[name] for name in ("looks", "inspected", "gated", "unhealthy")},
+            "look_policy": asdict(job.policy),
+            "decoded": decoded,
+            "notes": notes,
+            "health_events": [asdict(event) for event in watch.events],
+            "rules": effective_rules(job.rules),
+            "violations": len(records),
+            "wall_s": round(wall_s, 3),
+            "times_real": round(duration_s / wall_s, 2),
+        },
+        "violations": [record.model_dump(mode="json") for record in records],
+    }
+    join_archives(checkpoint.part_paths(), folder.looks(key))
+    folder.write_result(key, result)
+    checkpoint.clear()
+    return result
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """The part of a scan that can be interrupted and gone on with."""
+
+    job: Job
+    detector: Detector
+    judge: Judge
+    watch: HealthWatch
+    checkpoint: Checkpoint
+    progress: Progress
+
+    def through(self, source: FrameSource) -> tuple[_Tally, float]:
+        """Look from the checkpoint to the end, leaving all looks in the checkpoint's parts.
+
+        Returns:
+            The tally and the seconds that earlier runs spent on this input.
+        """
+        began = time.perf_counter()
+        gate = ChangeGate(GateSettings(forced_look_s=self.job.forced_look_s))
+        looker = Looker(source, self.detector, gate=gate, watch=self.watch, policy=self.job.policy)
+        tally = _Tally(inspected=Detections.empty(self.detector.names))
+        active, parts, earlier_s = False, 0, 0.0
+        position = self.checkpoint.load()
+        if position is not None:
+            parts, earlier_s = position.parts, position.spent_s
+            for look in self.checkpoint.looks(parts):
+                active = self.judge.look(look)
+                tally.add(look)
+            assert tally.last is not None
+            looker.restore(position.state, tally.last, position.base_s, tally.inspected)
+        unsaved: list[Look] = []
+        saved = began
+
+        def save() -> None:
+            nonlocal parts, saved
+            parts += 1
+            saved = time.perf_counter()
+            spent_s = earlier_s + saved - began
+            self.checkpoint.save(unsaved, Position(parts, looker.base_s, spent_s, looker.state()))
+            unsaved.clear()
+
+        try:
+            while (look := looker.next(active)) is not None:
+                active = self.judge.look(look)
+                tally.add(look)
+                unsaved.append(look)
+                self.progress.looked(look.time_s, len(self.judge.violations))
+                if time.perf_counter() - saved > SAVE_EVERY_S:
+                    save()
+        finally:
+            # An interruption may fall between a look and its place in the list: leave it out.
+            if unsaved and unsaved[-1].time_s == looker.last_s:
+                save()
+        return tally, earlier_s
