@@ -163,12 +163,12 @@ def match(
     return matched
 
 
-def covers(places: Boxes, found: Sequence[Candidate]) -> NDArray[np.bool_]:
+def covers(places: Boxes, found: Sequence[Candidate], frame_height: float) -> NDArray[np.bool_]:
     """``(p, c)``: whether a candidate stands before a place and so may hide it.
 
-    What stands before another thing reaches lower in the picture.
+    What stands before another thing reaches lower in the picture, or to its lower edge.
     """
     boxes = as_array([candidate.box for candidate in found])
     flat = np.array([candidate.flat for candidate in found], bool)
-    tolerance = 0.1 * (places[:, 3] - places[:, 1])
-    return np.asarray((boxes[None, :, 3] >= places[:, None, 3] - tolerance[:, None]) & ~flat)
+    foot = np.minimum(places[:, 3] + 0.05 * (places[:, 3] - places[:, 1]), 0.99 * frame_height)
+    return np.asarray((boxes[None, :, 3] >= foot[:, None]) & ~flat)

@@ -263,7 +263,7 @@ class SightingMemory:
             match_iou=settings.match_iou,
             foot_distance=settings.foot_distance,
         )
-        cover = shared * covers(boxes, found) / areas(boxes)[:, None]
+        cover = shared * covers(boxes, found, look.frame_size[1]) / areas(boxes)[:, None]
         for p, c in matched.items():
             cover[p, c] = 0.0
         covered = cover.sum(axis=1).clip(max=1.0).tolist()
@@ -365,8 +365,8 @@ class SightingMemory:
         place.misses = 0
         place.absent = False
         place.steadiness += _STEADINESS_RATE * (float(still or partly) - place.steadiness)
-        place.usual_cover += _COVER_RATE * (covered - place.usual_cover)
         if still:
+            place.usual_cover += _COVER_RATE * (covered - place.usual_cover)
             place.looks_still += 1
             self._settle(place)
         return True
