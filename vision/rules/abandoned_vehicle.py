@@ -27,6 +27,9 @@ _PLACES = frozenset(
 )
 _NO_STOPPING = frozenset({Purpose.NO_STOPPING})
 
+_LONG_S = 3600.0
+"""A dwell longer than this is none to hurry for when a vehicle has just stopped."""
+
 
 class Settings(RuleSettings):
     """When a vehicle counts as abandoned.
@@ -101,7 +104,10 @@ class AbandonedVehicle:
             due = new or any(is_about_due(sighting, dwell_s) for dwell_s in self._dwells)
             if due and self._concerns(sighting):
                 cases = self._cases(sighting, look)
-                if (new and cases) or any(is_about_due(sighting, dwell) for _, dwell, _ in cases):
+                if any(
+                    (new and dwell_s <= _LONG_S) or is_about_due(sighting, dwell_s)
+                    for _, dwell_s, _ in cases
+                ):
                     return True
         return False
 

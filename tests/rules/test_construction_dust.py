@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import pytest
+from scripted import FRAME, at, every, look, seen
+
+from vision.observe.memory import SightingMemory
+from vision.rules.judge import Judge
+from vision.rules.registry import build_rules
+from vision.zones import WHOLE_FRAME, Purpose, Zone
+
+SITE = Zone(
+    id="site-a", purpose=Purpose.SITE, points=((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+)
+
+
+def judge_dust(looks, zones=(SITE,), **settings):
+    judge = Judge(
+        build_rules(zones, {"construction_dust": settings}),
+        SightingMemory(),
+        zones,
+        camera_id="cam",
+    )
+    wishes = [judge.look(one) for one in looks]
+    return judge.finish(), wishes
+
+
+def plume(i: int, x: float = 250):
+    """A plume that drifts and swells from look to look."""
+    return seen("construction_dust", at(x + 12 * i, 500, 150 + 20 * i, 120 + 15 * i), 0.5)
+
+
+def test_a_plume_in_three_of_five_looks_is_dust_over_the_site():
+    looks = [look(2.0 * i, *([plume(i)] if i in (2, 3, 5) else [])) for i in range(8)]
+    (one,), wishes = judge_dust(looks)
+    assert (one.kind, one.zone_id, one.key) == ("construction_dust", "site-a", "zone-site-a")
+    assert (one.start_s, one.noticed_s, one.last_seen_s, one.looks_seen) == (4, 10, 10, 3)
+    assert "plume" in one.signs
+    assert wishes[2:4] == [True, True]
+    assert not wishes[0]
+
+
+def test_two_looks_are_not_enough():
+    assert (
+        judge_dust([look(2.0 * i, *([plume(i)] if i in (2, 4) else [])) for i in range(9)])[0] == []
+    )
+
+
+def test_looks_must_lie_within_the_window():
+    looks = [look(70.0 * i, plume(i)) for i in range(4)]
+    assert judge_dust(looks)[0] == []
+    assert len(judge_dust(looks, window_s=300)[0]) == 1
+
+
+def test_dust_outside_the_site_is_not_judged():
+    looks = [look(2.0 * i, plume(i, x=780)) for i in range(6)]
+    assert judge_dust(looks)[0] == []
+    assert len(judge_dust(looks, [WHOLE_FRAME])[0]) == 1
+
+
+def test_fog_over_the_whole_view_is_refused():
+    width, height = FRAME
+    looks = [
+        look(2.0 * i, seen("construction_dust", (5 + i, 5, width - 5 * i, height - 5), 0.8))
+        for i in range(8)
+    ]
+    violations, wishes = judge_dust(looks)
+    assert violations == []
+    assert not any(wishes)
+
+
+def test_a_box_that_never_changes_is_a_vent_or_dirt_on_the_lens():
+    vent = seen("construction_dust", at(250, 500), 0.8)
+    violations, wishes = judge_dust([look(2.0 * i, vent) for i in range(10)])
+    assert violations == []
+    assert not any(wishes[3:])
+
+
+def test_a_plume_beside_a_vent_is_still_dust():
+    vent = seen("construction_dust", at(100, 300, 60, 60), 0.9)
+    (one,), _ = judge_dust([look(2.0 * i, vent, plume(i)) for i in range(6)])
+    assert one.box[1] > 200
+
+
+def test_nothing_billows_where_nothing_changes():
+    looks = [look(0, plume(0)), look(2, plume(0))]
+    looks += [look(t, plume(0), inspected=False) for t in every(2, 4, 20)]
+    assert judge_dust(looks)[0] == []
+
+
+@pytest.mark.parametrize(("pause_s", "count"), [(40, 1), (600, 2)])
+def test_dust_that_settles_and_rises_again_soon_is_one_violation(pause_s, count):
+    looks = [look(2.0 * i, plume(i)) for i in range(5)]
+    looks += [look(t) for t in every(2, 10, 10 + pause_s)]
+    looks += [look(12 + pause_s + 2.0 * i, plume(i)) for i in range(5)]
+    violations, _ = judge_dust(looks)
+    assert len(violations) == count
+    assert violations[-1].end_s is None
+    if count == 2:
+        assert violations[0].end_s == 8
+
+
+def test_a_turned_camera_starts_afresh():
+    looks = [look(2.0 * i, plume(i)) for i in range(2)]
+    looks += [look(4.0 + 2 * i, plume(i), pose=1) for i in range(2)]
+    assert judge_dust(looks)[0] == []

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from scripted import every, look, seen
+
+from vision.observe.memory import SightingMemory
+from vision.rules.judge import Judge
+from vision.rules.registry import build_rules
+from vision.zones import WHOLE_FRAME, Purpose, Zone
+
+LINE = Zone(id="north", purpose=Purpose.HOARDING_LINE, points=((0.1, 0.5), (0.9, 0.5)))
+"""From x = 100 to 900 px at y = 400 px."""
+
+
+def panel(x1: float, x2: float):
+    return seen("hoarding", (x1, 300, x2, 395), 0.7)
+
+
+def judge_hoarding(looks, zones=(LINE,), **settings):
+    judge = Judge(
+        build_rules(zones, {"hoarding_missing": settings}), SightingMemory(), zones, camera_id="cam"
+    )
+    wishes = [judge.look(one) for one in looks]
+    return judge.finish(), wishes
+
+
+WHOLE = [panel(90, 500), panel(490, 910)]
+GAP = [panel(90, 400), panel(600, 910)]
+
+
+def test_a_closed_hoarding_is_fine():
+    violations, wishes = judge_hoarding([look(t, *WHOLE) for t in every(10, 0, 1200)])
+    assert violations == []
+    assert not any(wishes)
+
+
+def test_a_gap_that_stands_is_a_violation_where_it_gapes():
+    looks = [look(t, *WHOLE) for t in every(10, 0, 100)]
+    looks += [look(t, *GAP) for t in every(10, 110, 800)]
+    (one,), wishes = judge_hoarding(looks)
+    assert (one.kind, one.zone_id, one.signs) == ("hoarding_missing", "north", ("gap",))
+    assert (one.start_s, one.noticed_s, one.end_s) == (110, 710, None)
+    x1, y1, x2, y2 = one.box
+    assert 380 <= x1 <= 410
+    assert 590 <= x2 <= 620
+    assert y2 == 400
+    assert y2 - y1 == pytest.approx(95)
+    assert one.confidence > 0.9
+    assert wishes[looks.index(next(o for o in looks if o.time_s == 700))]
+
+
+def test_a_mended_gap_ends_the_violation():
+    looks = [look(t, *GAP) for t in every(10, 0, 700)]
+    looks += [look(t, *WHOLE) for t in every(10, 710, 900)]
+    (one,), _ = judge_hoarding(looks)
+    assert one.end_s == 700
+
+
+def test_a_slit_narrower_than_the_share_is_fine():
+    slit = [panel(90, 450), panel(550, 910)]
+    looks = [look(t, *slit) for t in every(10, 0, 900)]
+    assert judge_hoarding(looks)[0] == []
+    assert len(judge_hoarding(looks, max_gap_share=0.1)[0]) == 1
+
+
+def test_a_gate_that_opens_now_and_then_is_no_gap():
+    looks = [look(t, *(GAP if t % 600 < 400 else WHOLE)) for t in every(10, 0, 6000)]
+    assert judge_hoarding(looks)[0] == []
+
+
+def test_a_truck_parked_in_front_leaves_it_unknown():
+    truck = seen("truck", (380, 280, 620, 450), 0.8)
+    looks = [look(t, *WHOLE) for t in every(10, 0, 60)]
+    looks += [look(t, *GAP, truck) for t in every(10, 70, 2000)]
+    assert judge_hoarding(looks)[0] == []
+
+
+def test_time_hidden_does_not_count_towards_the_dwell():
+    truck = seen("truck", (380, 280, 620, 450), 0.8)
+    looks = [look(t, *GAP) for t in every(10, 0, 300)]
+    looks += [look(t, *GAP, truck) for t in every(10, 310, 800)]
+    assert judge_hoarding(looks)[0] == []
+    looks += [look(t, *GAP) for t in every(10, 810, 1120)]
+    (one,), _ = judge_hoarding(looks)
+    assert one.start_s == 0
+    assert one.noticed_s > 1050
+
+
+def test_no_hoarding_at_all_is_missing_as_well():
+    (one,), _ = judge_hoarding([look(t) for t in every(10, 0, 700)])
+    assert one.signs == ("no_hoarding",)
+    assert one.confidence == 0.5
+    assert one.box[2] - one.box[0] > 780
+
+
+def test_a_flickering_detector_is_no_gap():
+    looks = [look(t, *(WHOLE if i % 4 else [])) for i, t in enumerate(every(10, 0, 3000))]
+    assert judge_hoarding(looks)[0] == []
+
+
+def test_without_a_drawn_line_nothing_is_judged():
+    assert judge_hoarding([look(t) for t in every(10, 0, 900)], [WHOLE_FRAME])[0] == []
+
+
+def test_an_upright_line_has_a_box_with_width():
+    upright = Zone(id="east", purpose=Purpose.HOARDING_LINE, points=((0.5, 0.2), (0.5, 0.9)))
+    (one,), _ = judge_hoarding([look(t) for t in every(10, 0, 700)], [upright])
+    assert one.box[2] - one.box[0] >= 20
+    assert one.box[3] - one.box[1] > 500
