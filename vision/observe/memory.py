@@ -95,6 +95,8 @@ class _Place:
     confidences: deque[float]
     box: Box
     votes: dict[str, float] = field(default_factory=dict)
+    share: dict[str, float] = field(default_factory=dict)
+    class_name: str = ""
     ledger: Ledger = field(default_factory=Ledger)
     seen: bool = True
     absent: bool = False
@@ -111,15 +113,16 @@ class _Place:
         for name, weight in candidate.votes:
             self.votes[name] = self.votes.get(name, 0.0) + weight
         self.confidences.append(candidate.confidence)
+        total = sum(self.votes.values())
+        self.share = {name: self.votes[name] / total for name in sorted(self.votes)}
+        self.class_name = min(self.share, key=lambda name: (-self.share[name], name))
 
     def snapshot(self, ended_us: int | None = None) -> Sighting:
-        total = sum(self.votes.values())
-        share = {name: self.votes[name] / total for name in sorted(self.votes)}
         last_seen_s = self.last_seen_us / 1e6
         return Sighting(
             id=self.id,
-            class_name=min(share, key=lambda name: (-share[name], name)),
-            class_share=share,
+            class_name=self.class_name,
+            class_share=self.share,
             box=self.box,
             confidence=min(sum(self.confidences) / len(self.confidences), 1.0),
             first_seen_s=self.first_seen_us / 1e6,
