@@ -181,6 +181,12 @@ class Recording:
         """See :meth:`vision.frames.source.FrameSource.submit`."""
         return self._pool.submit(self._look, time_s, tolerance_s)
 
+    def anchor_s(self, time_s: float, tolerance_s: float) -> float:
+        """See :meth:`vision.frames.source.FrameSource.anchor_s`."""
+        self._window.read_past(time_s + tolerance_s)
+        near = self._near(time_s, tolerance_s)
+        return near[0].time_s if near else time_s
+
     def release(self, before_s: float) -> None:
         """See :meth:`vision.frames.source.FrameSource.release`."""
         self._window.release(before_s)
@@ -231,20 +237,22 @@ class Recording:
         window.read_past(latest_s)
         if window.ended and time_s - tolerance_s > window.last_s:
             return None
-        start = window.start_before(time_s)
-        near = sorted(
-            (
-                stored
-                for stored in (start, window.key_after(time_s))
-                if stored is not None and stored.key and abs(stored.time_s - time_s) <= tolerance_s
-            ),
-            key=lambda stored: (abs(stored.time_s - time_s), stored.index),
-        )
-        for stored in near:
+        for stored in self._near(time_s, tolerance_s):
             raw = self._decoders.keyframe(stored)
             if raw is not None:
                 return self._frame(Picture(stored.time_s, stored.pts, raw), Rung.KEYFRAME)
+        start = window.start_before(time_s)
         return None if start is None else self._climb(start, time_s, tolerance_s)
+
+    def _near(self, time_s: float, tolerance_s: float) -> list[StoredPacket]:
+        """Keyframes just before and after a time that lie within the tolerance, nearest first."""
+        window = self._window
+        near = [
+            stored
+            for stored in (window.start_before(time_s), window.key_after(time_s))
+            if stored is not None and stored.key and abs(stored.time_s - time_s) <= tolerance_s
+        ]
+        return sorted(near, key=lambda stored: (abs(stored.time_s - time_s), stored.index))
 
     def _climb(self, start: StoredPacket, time_s: float, tolerance_s: float) -> Frame | None:
         opened = self._opened
@@ -463,10 +471,10 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path}: is a link to a file that does not exist")
     if not path.exists():
         raise InputError(f"{path}: does not exist")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, not a recording")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: may not be read (permission denied)")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, not a recording")
     try:
         with path.open("rb") as file:
             head = file.read(16)

@@ -64,6 +64,15 @@ class FrameSource(Protocol):
         """
         ...
 
+    def anchor_s(self, time_s: float, tolerance_s: float) -> float:
+        """Time from which the look after the one submitted with these arguments is counted.
+
+        It is the time of the keyframe that :meth:`submit` will try first, or ``time_s`` where it
+        has to climb. It is known without decoding, so looks can be asked for ahead of time and
+        still fall onto keyframes that are not exactly one interval apart.
+        """
+        ...
+
     def release(self, before_s: float) -> None:
         """Promise that no look before ``before_s`` will be wanted; memory is freed."""
         ...
