@@ -50,7 +50,8 @@ class Decoding:
             place: Placement of the picture on the canvas.
 
         Returns:
-            Detections in pixels of the source picture, best first; they own their memory.
+            Detections in pixels of the source picture, best first, all with an area; they own
+            their memory.
 
         Raises:
             ValueError: The output has another shape.
@@ -64,7 +65,9 @@ class Decoding:
             if output.ndim != 3 or output.shape[0] != 1 or output.shape[2] != 6:
                 raise ValueError(f"end-to-end output must be (1, n, 6), not {output.shape}")
             xyxy, confidence, class_id = decode_end2end(output[0], self.thresholds)
-        return Detections(place.to_source(xyxy), confidence, class_id, self.names)
+        found = Detections(place.to_source(xyxy), confidence, class_id, self.names)
+        # A box that lies wholly in the padding, or is turned inside out, has no area in the picture.
+        return found[(found.xyxy[:, 2:] > found.xyxy[:, :2]).all(axis=1)]
 
 
 Decoded = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
