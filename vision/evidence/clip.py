@@ -279,7 +279,7 @@ def _copy(recording: Path, part: Path, span: _Span) -> Cut | None:
             try:
                 target = sink.add_stream_from_template(stream)
                 target.metadata.clear()
-                filters = BitStreamFilterContext(_WITHOUT_SEI, stream, target)
+                filters = BitStreamFilterContext(_WITHOUT_SEI, stream)
                 for packet in packets:
                     packet.pts = _known(packet.pts) - span.key
                     packet.dts = _known(packet.dts) - span.key
@@ -375,7 +375,7 @@ def _encode(recording: Path, part: Path, span: _Span, masks: Sequence[Zone]) -> 
             coder.color_range = 1
             coder.colorspace = coder.color_primaries = coder.color_trc = 1
             end_s = float((span.end - span.origin) * span.unit)
-            filters = BitStreamFilterContext(_WITHOUT_SEI, target, target)
+            filters = BitStreamFilterContext(_WITHOUT_SEI, "h264")
 
             def put(picture: Image | None, index: int) -> None:
                 frame = None

@@ -97,7 +97,7 @@ def write_report(run: RunSummary, out: Path) -> None:
     )
     environment.globals.update(t=_text, kind_colour=_kind_colour, anchor=_anchor)
     environment.filters.update(
-        duration=_duration, when=_when, size=_size, clock=_clock, setting=_setting
+        duration=_duration, when=_when, size=_size, clock=_clock, setting=_setting, reason=_reason
     )
     script = (_TEMPLATES / "report.js").read_text("utf-8")
     page = environment.get_template("report.html.j2").render(
@@ -182,6 +182,14 @@ def _setting(value: Any) -> Markup:
     if isinstance(value, float):
         return escape(f"{value:g}")
     return escape(json.dumps(value, ensure_ascii=False))
+
+
+def _reason(entry: InputEntry) -> str:
+    """Why an input failed, without its name, which stands beside it."""
+    for name in (entry.name, entry.path, Path(entry.name).name):
+        if name and entry.error.startswith(f"{name}: "):
+            return entry.error[len(name) + 2 :]
+    return entry.error
 
 
 def _other_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

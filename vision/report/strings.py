@@ -38,7 +38,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "looks": ("Looks", "观察次数"),
     "gate_saved": ("skipped by the change gate", "因画面无变化免检"),
     "blind": ("Could not be judged", "不可判读"),
-    "of_looks": ("of looks", "的观察"),
+    "of_looks": ("of looks", "的观察次数"),
     "health_count": ("camera health events", "次摄像机异常"),
     "failed_inputs": ("Inputs that failed", "失败的输入"),
     "by_kind": ("By kind", "按类别"),

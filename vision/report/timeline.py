@@ -276,7 +276,11 @@ def _ticks(segments: Sequence[_Segment]) -> tuple[Tick, ...]:
             wanted.append((2, segment.at(time_s), moment))
     kept: list[tuple[float, datetime | float]] = []
     for _, x, moment in sorted(wanted, key=lambda item: item[:2]):
-        if all(abs(x - other) >= _TICK_DISTANCE for other, _ in kept) and len(kept) < 2 * _TICKS:
+        if len(kept) < 2 * _TICKS and all(
+            # The first label carries a date and is half as wide again.
+            abs(x - other) >= _TICK_DISTANCE * (1.5 if other == 0 else 1)
+            for other, _ in kept
+        ):
             kept.append((x, moment))
     ticks = []
     date = None
