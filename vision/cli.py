@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -65,9 +64,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-RuntimeName = StrEnum("RuntimeName", {name: name for name in RUNTIMES})
 
 
 ModelsOption = Annotated[
@@ -132,7 +128,9 @@ def scan(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model of the registry.")] = None,
     models: ModelsOption = None,
-    runtime: Annotated[RuntimeName | None, typer.Option(help="Detector runtime.")] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help=f"Detector runtime: {', '.join(RUNTIMES)}.")
+    ] = None,
     duration: Annotated[
         float | None, typer.Option(min=1, help="Seconds to record a stream.")
     ] = None,
@@ -166,7 +164,7 @@ def scan(
         forced_look_s=forced_look,
         rules=merged_rules(_dwells(dwell or []), _settings(rule or [])),
         model=model,
-        runtime=runtime.value if runtime else None,
+        runtime=runtime,
         clip_s=clip,
         duration_s=duration,
     )

@@ -169,18 +169,18 @@ class Looker:
 
     def _fetch(self) -> Frame | None:
         """The frame of the next look; asks for some more that are likely to be wanted next."""
-        interval_s = self._policy.interval_s(self._active)
-        tolerance_s = self._policy.tolerance_s(self._active)
-        wanted_s = 0.0 if self._base_s is None else self._base_s + interval_s
+        policy, active = self._policy, self._active
+        tolerance_s = policy.tolerance_s(active)
+        wanted_s = 0.0 if self._base_s is None else policy.next_s(self._base_s, active)
         time_s = wanted_s
         for _ in range(FRAMES_AHEAD):
             if time_s not in self._frames:
                 self._frames[time_s] = self._source.submit(time_s, tolerance_s)
-            time_s += interval_s
+            time_s = policy.next_s(self._source.anchor_s(time_s, tolerance_s), active)
         frame = self._frames.pop(wanted_s).result()
         if frame is None:
             return None
-        self._base_s = wanted_s
+        self._base_s = self._source.anchor_s(wanted_s, tolerance_s)
         if frame.time_s > wanted_s + tolerance_s:
             self._base_s = frame.time_s
             self._drop_frames()

@@ -29,7 +29,7 @@ from vision.frames.capture import capture_stream, redact
 from vision.frames.inputs import ScanInput, content_sha256, discover
 from vision.frames.looks import LookPolicy
 from vision.frames.wallclock import StartTime
-from vision.record import ViolationRecord, dump_violation
+from vision.record import ViolationRecord, write_violations
 from vision.report.html import write_report
 from vision.report.summary import summary_from
 from vision.run_folder import RunFolder
@@ -198,8 +198,7 @@ class _Run:
 
     def write_violations(self) -> None:
         """Replace ``violations.jsonl`` by what is known so far."""
-        text = "".join(dump_violation(record) + "\n" for record in self.records)
-        write_atomically(self._folder.violations, text)
+        write_violations(self._folder.violations, self.records)
 
     def write(self) -> None:
         """Write what describes the run as a whole."""

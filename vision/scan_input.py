@@ -15,12 +15,14 @@ from vision.archive import join_archives
 from vision.checkpoint import Checkpoint, Position
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
-from vision.evidence.collect import Recording, collect_evidence
+from vision.errors import InputError
+from vision.evidence.collect import Material, collect_evidence
+from vision.frames.frame import Frame
 from vision.frames.gate import ChangeGate, GateSettings
 from vision.frames.health import HealthWatch
 from vision.frames.inputs import ScanInput
 from vision.frames.looks import LookPolicy
-from vision.frames.recording import open_recording
+from vision.frames.recording import Recording, open_recording
 from vision.frames.source import FrameSource
 from vision.frames.stills import open_stills
 from vision.frames.wallclock import StartTime
@@ -34,6 +36,7 @@ from vision.run_folder import RunFolder
 from vision.site import Camera, RuleSettings
 
 SAVE_EVERY_S = 10.0
+SAME_FRAME_S = 0.001
 
 
 class Progress(Protocol):
@@ -177,27 +180,19 @@ def scan_input(
     with job.open() as source:
         progress.opened(source.info.duration_s)
         tally, spent_s = looking.through(source)
+        end_s = tally.last.time_s if tally.last else 0.0
+        watch.finish(end_s)
+        records = collect_evidence(
+            judge.finish(),
+            _material(job, source, tally.healthy_s),
+            detector,
+            zones=zones,
+            camera_name=job.camera.name,
+            folder=folder.evidence,
+            run_root=folder.root,
+            clip_s=job.clip_s,
+        )
         decoded, info, notes = source.counts(), source.info, [*job.notes, *source.notes]
-    end_s = tally.last.time_s if tally.last else 0.0
-    watch.finish(end_s)
-    recording = Recording(
-        source=SourceRecord(name=job.input.name, sha256=job.sha256),
-        path=job.input.path if job.input.kind == "video" else None,
-        frame_at=job.frame_at,
-        stretch=job.stretch if job.input.kind == "video" else None,
-        start=info.start.value,
-        healthy_s=tally.healthy_s,
-    )
-    records = collect_evidence(
-        judge.finish(),
-        recording,
-        detector,
-        zones=zones,
-        camera_name=job.camera.name,
-        folder=folder.evidence,
-        run_root=folder.root,
-        clip_s=job.clip_s,
-    )
     duration_s = info.duration_s if info.duration_s is not None else end_s
     wall_s = spent_s + time.perf_counter() - began
     result = {
@@ -234,6 +229,34 @@ def scan_input(
     return result
 
 
+def _material(job: Job, source: FrameSource, healthy_s: list[float]) -> Material:
+    """Where the evidence of an input comes from once it has been looked through."""
+
+    def still_at(time_s: float) -> Frame:
+        with job.open() as again:
+            frame = again.submit(time_s, SAME_FRAME_S).result()
+        return _found(frame, time_s)
+
+    def frame_at(time_s: float) -> Frame:
+        assert isinstance(source, Recording)
+        return _found(next(source.stretch(time_s, time_s), None), time_s)
+
+    def _found(frame: Frame | None, time_s: float) -> Frame:
+        if frame is None:
+            raise InputError(f"{job.input.name}: the frame at {time_s:.3f} s cannot be read again")
+        return frame
+
+    recording = source if isinstance(source, Recording) else None
+    return Material(
+        source=SourceRecord(name=job.input.name, sha256=job.sha256),
+        path=job.input.path if recording else None,
+        frame_at=frame_at if recording else still_at,
+        stretch=recording.stretch if recording else None,
+        start=source.info.start.value,
+        healthy_s=healthy_s,
+    )
+
+
 @dataclass(frozen=True)
 class _Looking:
     """The part of a scan that can be interrupted and gone on with."""
@@ -259,9 +282,9 @@ class _Looking:
         position = self.checkpoint.load()
         if position is not None:
             parts, earlier_s = position.parts, position.spent_s
-            for look in self.checkpoint.looks(parts):
-                active = self.judge.look(look)
-                tally.add(look)
+            for earlier in self.checkpoint.looks(parts):
+                active = self.judge.look(earlier)
+                tally.add(earlier)
             assert tally.last is not None
             looker.restore(position.state, tally.last, position.base_s, tally.inspected)
         unsaved: list[Look] = []

@@ -25,8 +25,8 @@ AT_START = "at_start"
 
 
 @dataclass(frozen=True)
-class Recording:
-    """The recording that violations were seen in.
+class Material:
+    """The recording or stills that violations were seen in.
 
     Attributes:
         source: Its name and hash.
@@ -57,7 +57,7 @@ class Recording:
 
 def collect_evidence(
     violations: Sequence[Violation],
-    recording: Recording,
+    material: Material,
     detector: Detector,
     *,
     zones: Sequence[Zone],
@@ -73,7 +73,7 @@ def collect_evidence(
 
     Args:
         violations: What the judge found.
-        recording: Where it was seen.
+        material: Where it was seen.
         detector: Looks closer at the stretch in which a thing appeared.
         zones: Zones of the view; ``privacy`` ones are masked.
         camera_name: What people call the camera.
@@ -87,10 +87,10 @@ def collect_evidence(
     model = ModelRecord(name=detector.model_name, sha256=detector.model_sha256)
     records = []
     for noticed in violations:
-        name = violation_id(recording.source.sha256, noticed)
-        violation = _with_onset(noticed, recording, detector)
-        before_s = recording.look_before(violation.start_s - BEFORE_S)
-        after_s = None if violation.end_s is None else recording.look_after(violation.end_s)
+        name = violation_id(material.source.sha256, noticed)
+        violation = _with_onset(noticed, material, detector)
+        before_s = material.look_before(violation.start_s - BEFORE_S)
+        after_s = None if violation.end_s is None else material.look_after(violation.end_s)
         evidence = write_evidence(
             folder / name,
             run_root,
@@ -98,21 +98,21 @@ def collect_evidence(
             kind=violation.kind,
             box=violation.box,
             zone=next((zone for zone in zones if zone.id == violation.zone_id), None),
-            scene=recording.frame_at(violation.best_s),
-            before=None if before_s is None else recording.frame_at(before_s),
-            after=None if after_s is None else recording.frame_at(after_s),
+            scene=material.frame_at(violation.best_s),
+            before=None if before_s is None else material.frame_at(before_s),
+            after=None if after_s is None else material.frame_at(after_s),
             privacy=zones,
             camera_name=camera_name,
             dwell_s=violation.best_s - violation.start_s,
         )
-        if recording.path is not None:
+        if material.path is not None:
             clip = write_clip(
-                recording.path,
+                material.path,
                 folder / name,
                 run_root,
                 stem=violation.kind,
                 around_s=violation.start_s,
-                started_at=recording.start,
+                started_at=material.start,
                 duration_s=clip_s,
                 privacy=zones,
             )
@@ -120,23 +120,23 @@ def collect_evidence(
         record = record_of(
             violation,
             evidence,
-            source=recording.source,
+            source=material.source,
             model=model,
-            recording_started_at=recording.start,
+            recording_started_at=material.start,
         )
         records.append(record.model_copy(update={"id": name}))
     return records
 
 
-def _with_onset(violation: Violation, recording: Recording, detector: Detector) -> Violation:
+def _with_onset(violation: Violation, material: Material, detector: Detector) -> Violation:
     """The violation with its start refined between the looks in which its thing appeared."""
-    earlier_s = recording.look_before(violation.start_s)
+    earlier_s = material.look_before(violation.start_s)
     if earlier_s is None:
         return replace(violation, signs=(*violation.signs, AT_START))
-    if recording.stretch is None:
+    if material.stretch is None:
         return violation
     onset_s = refine_onset(
-        recording.stretch(earlier_s, violation.start_s),
+        material.stretch(earlier_s, violation.start_s),
         detector,
         violation.box,
         violation.start_s,
