@@ -21,7 +21,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from vision.errors import InputError
-from vision.frames.demux import PacketWindow, StoredPacket
+from vision.frames.demux import PacketWindow, Place, StoredPacket
 from vision.frames.frame import LUMA_WIDTH, Image, Luma, Rung
 
 SKIPPED: dict[Rung, Literal["DEFAULT", "NONREF"]] = {
@@ -169,7 +169,8 @@ class Run:
                 return
 
     def _place(self, raw: VideoFrame) -> Picture | None:
-        own = self._fed.get(raw.opaque) if isinstance(raw.opaque, int) else None
+        place = raw.opaque
+        own = self._fed.get(place.index) if isinstance(place, Place) else None
         if own is None:
             return None
         # Pictures leave the decoder at most a few packets after they went in.

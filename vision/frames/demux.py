@@ -27,13 +27,26 @@ FALLBACK_RATE = 25.0
 """Pictures a second assumed where a file states no rate."""
 
 
+class Place:
+    """Index of a packet, carried through the decoder to the picture that comes of it.
+
+    An object of its own, because PyAV tells such objects apart by identity: the ``int`` 5 of two
+    packets would be one, and gone with the first.
+    """
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+
 @dataclass(frozen=True, eq=False)
 class StoredPacket:
     """One packet with its repaired times.
 
     Attributes:
         index: Place in the file, counted in read order from 0.
-        packet: The packet; its ``opaque`` is ``index``, so that a picture knows its packet.
+        packet: The packet; its ``opaque`` is a :class:`Place`, so that a picture knows it.
         pts: Presentation timestamp as stored, in ticks.
         time_s: When its picture is shown, seconds from the first picture.
         decode_s: No later packet is shown before this.
@@ -198,7 +211,7 @@ class PacketWindow:
             key=key,
             packet=packet,
         )
-        packet.opaque = stored.index
+        packet.opaque = Place(stored.index)
         if key or not self._read:
             self._starts.append((time_s, self._read))
         if key:

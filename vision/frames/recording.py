@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 
 from vision.errors import InputError
 from vision.frames.decode import Decoder, Decoders, Picture, Run, clockwise, to_bgr, to_luma
-from vision.frames.demux import PacketWindow, StoredPacket, time_base
+from vision.frames.demux import PacketWindow, Place, StoredPacket, time_base
 from vision.frames.frame import Frame, Rung
 from vision.frames.source import SourceInfo
 from vision.frames.wallclock import StartTime, start_time
@@ -395,14 +395,14 @@ def _first_pictures(
     decoder: Decoder, window: PacketWindow, wanted: int
 ) -> list[tuple[float, VideoFrame]]:
     pictures: list[tuple[float, VideoFrame]] = []
-    times: dict[object, float] = {}
+    times: dict[int, float] = {}
     for index in itertools.count():
         stored = window.at(index) if window.kept_bytes < PROBE_BYTES else None
         if stored is not None:
             times[stored.index] = stored.time_s
         for raw in decoder.feed(None if stored is None else stored.packet):
-            if raw.opaque in times:
-                pictures.append((times[raw.opaque], raw))
+            if isinstance(raw.opaque, Place) and raw.opaque.index in times:
+                pictures.append((times[raw.opaque.index], raw))
         if stored is None or len(pictures) >= wanted:
             return pictures
     return pictures
