@@ -48,7 +48,9 @@ def main() -> None:
     violations = read_violations(options.out / "violations.jsonl")
     clips = {
         entry["name"]: compare(
-            entry, truth[Path(entry["name"]).name], [v for v in violations if v.source.name == entry["name"]]
+            entry,
+            truth[Path(entry["name"]).name],
+            [v for v in violations if v.source.name == entry["name"]],
         )
         for entry in run["inputs"]
     }
@@ -86,7 +88,9 @@ def compare(
     ]
     return {
         "looks": entry.get("looks"),
-        "health": [f"{h['kind']} from {h['start_s']:.0f} s" for h in entry.get("health_events", [])],
+        "health": [
+            f"{h['kind']} from {h['start_s']:.0f} s" for h in entry.get("health_events", [])
+        ],
         "notes": entry.get("notes", []),
         "events": rows,
         "raised": raised,

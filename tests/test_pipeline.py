@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from conftest import BlobDetector
+
 from vision import pipeline
 from vision.detect.detections import Detections
 from vision.frames.gate import ChangeGate
