@@ -27,8 +27,8 @@ class GateSettings:
         changed_levels: Mean change in grey levels, beyond what edges excuse, over a patch of
             ``patch_px`` that opens the gate.
         patch_px: Side in luma pixels of the smallest thing that must open the gate.
-        edge_share: Share of the local contrast that a change may have without counting: half a
-            pixel of shake and the re-coding of a key frame alter pictures at their edges.
+        shake_px: A place may take any grey level that the reference has within this many luma
+            pixels of it: shake and the re-coding of a key frame alter pictures at their edges.
         noise_levels: Change in grey levels that never counts: sensor noise after smoothing.
         gain_limit: Brightness of the whole picture may change by up to this factor between looks
             and still be matched; beyond it the gate opens.
@@ -37,7 +37,7 @@ class GateSettings:
     forced_look_s: float = 60.0
     changed_levels: float = 3.0
     patch_px: int = 10
-    edge_share: float = 0.35
+    shake_px: int = 2
     noise_levels: float = 2.5
     gain_limit: float = 2.0
 
@@ -57,7 +57,6 @@ class ChangeGate:
     def __init__(self, settings: GateSettings | None = None) -> None:
         self._settings = settings or GateSettings()
         self._reference: NDArray[np.float32] | None = None
-        self._tolerance: NDArray[np.float32] | None = None
         self._inspected_s = 0.0
 
     def open(self, luma: Luma, time_s: float) -> bool:
@@ -71,7 +70,7 @@ class ChangeGate:
             ``True`` when something changed since the last inspected look, when a forced look is
             due, when time ran backwards, or when no look was inspected yet.
         """
-        if self._reference is None or self._tolerance is None:
+        if self._reference is None:
             return True
         waited_s = time_s - self._inspected_s
         if waited_s >= self._settings.forced_look_s or waited_s < 0:
@@ -88,20 +87,24 @@ class ChangeGate:
             Mean change in grey levels of the most changed patch, 0 for none and infinite when the
             pictures cannot be compared.
         """
-        if self._reference is None or self._tolerance is None:
+        if self._reference is None:
             return float("inf")
         current = _smoothed(luma)
         if current.shape != self._reference.shape:
             return float("inf")
-        fit = _brightness_fit(self._reference, current)
-        gain, offset = fit
+        gain, offset = _brightness_fit(self._reference, current)
         if not 1 / self._settings.gain_limit <= gain <= self._settings.gain_limit:
             return float("inf")
-        difference = cv2.absdiff(current, self._reference * np.float32(gain) + np.float32(offset))
-        unexcused = np.maximum(difference - self._tolerance * np.float32(max(gain, 1.0)), 0)
+        # Clipped, because what is burnt out in both pictures has not changed.
+        expected = np.clip(self._reference * np.float32(gain) + np.float32(offset), 0, 255)
+        kernel = np.ones(2 * (2 * max(self._settings.shake_px // 2, 0) + 1,), np.uint8)
+        above = cv2.subtract(current, cv2.dilate(expected, kernel))
+        below = cv2.subtract(cv2.erode(expected, kernel), current)
+        unexcused = np.maximum(
+            np.maximum(above, below) - np.float32(self._settings.noise_levels), 0
+        )
         side = max(self._settings.patch_px // 2, 1)
-        patches = cv2.blur(unexcused, (side, side), borderType=cv2.BORDER_REFLECT)
-        return float(patches.max())
+        return float(cv2.blur(unexcused, (side, side), borderType=cv2.BORDER_REFLECT).max())
 
     def inspected(self, luma: Luma, time_s: float) -> None:
         """Make this look the reference: the detector ran on it.
@@ -110,20 +113,14 @@ class ChangeGate:
             luma: ``(h, w)`` uint8 brightness of the look.
             time_s: Its stream time in seconds.
         """
-        reference = _smoothed(luma)
-        kernel = np.ones((3, 3), np.uint8)
-        contrast = cv2.morphologyEx(reference, cv2.MORPH_GRADIENT, kernel)
-        tolerance = np.float32(self._settings.edge_share) * contrast
-        self._reference = reference
-        self._tolerance = tolerance + np.float32(self._settings.noise_levels)
+        self._reference = _smoothed(luma)
         self._inspected_s = time_s
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return everything the gate remembers, as arrays for ``np.savez``."""
         state: dict[str, NDArray[Any]] = {"inspected_s": np.asarray(self._inspected_s, np.float64)}
-        if self._reference is not None and self._tolerance is not None:
+        if self._reference is not None:
             state["reference"] = self._reference.copy()
-            state["tolerance"] = self._tolerance.copy()
         return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -135,7 +132,6 @@ class ChangeGate:
         self._inspected_s = float(state["inspected_s"])
         known = "reference" in state
         self._reference = np.array(state["reference"], np.float32) if known else None
-        self._tolerance = np.array(state["tolerance"], np.float32) if known else None
 
 
 def _smoothed(luma: Luma) -> NDArray[np.float32]:
