@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -120,6 +121,7 @@ def write_report(run: RunSummary, out: Path) -> None:
     write_atomically(out, page)
 
 
+@lru_cache(maxsize=1024)
 def _text(key: str) -> Markup:
     """Text that changes with the language; English until the page's script has run."""
     return Markup('<span data-t="{}">{}</span>').format(key, english(key))
@@ -239,22 +241,23 @@ def _health(inputs: Sequence[InputEntry]) -> list[_HealthRow]:
 
 def _cards(run: RunSummary, out: Path) -> list[_Card]:
     names = _cameras(run)
+    way = Path(os.path.relpath(run.root.resolve(), out.parent.resolve())).as_posix()
+    base = "" if way == "." else quote(way) + "/"
     violations = sorted(run.violations, key=lambda v: (v.started_at, v.camera_id, v.kind, v.id))
     return [
-        _card(run, out, violation, names.get(violation.camera_id, ""), number)
+        _card(run, base, violation, names.get(violation.camera_id, ""), number)
         for number, violation in enumerate(violations)
     ]
 
 
 def _card(
-    run: RunSummary, out: Path, violation: ViolationRecord, camera_name: str, number: int
+    run: RunSummary, base: str, violation: ViolationRecord, camera_name: str, number: int
 ) -> _Card:
     evidence = violation.evidence
 
     def href(file: FileRecord) -> str:
-        relative = os.path.relpath(run.root.resolve() / file.path, out.parent.resolve())
         # The leading dot keeps a name with a colon from being read as a scheme.
-        return "./" + quote(Path(relative).as_posix())
+        return f"./{base}{quote(file.path)}"
 
     def picture(file: FileRecord | None, full_side: int, small_side: int | None) -> _Picture | None:
         if file is None:

@@ -21,7 +21,7 @@
 
   const speak = (next, root = document) => {
     language = next;
-    document.documentElement.lang = next === "zh" ? "zh-CN" : "en";
+    if (root === document) document.documentElement.lang = next === "zh" ? "zh-CN" : "en";
     for (const node of all("[data-t]", root)) node.textContent = text(node.dataset.t);
     for (const node of all("[data-dur]", root)) node.textContent = duration(Number(node.dataset.dur));
     for (const node of all("[data-t-label]", root)) node.setAttribute("aria-label", text(node.dataset.tLabel));
@@ -115,6 +115,15 @@
       card?.focus({ preventScroll: true });
     }
   });
+
+  // Proof stays inert until it is asked for: thousands of cards open at once otherwise.
+  document.addEventListener("toggle", (event) => {
+    const template = event.target.querySelector(":scope > template");
+    if (!template) return;
+    const content = template.content.cloneNode(true);
+    speak(language, content);
+    template.replaceWith(content);
+  }, true);
 
   document.addEventListener("input", (event) => {
     if (event.target.matches(".compare input")) event.target.closest(".compare").style.setProperty("--at", event.target.value + "%");
