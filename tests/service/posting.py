@@ -123,9 +123,9 @@ class Receiver:
         reply = self.script.popleft() if self.script else self.always
         if reply is None:
             return self._create(headers["webhook-id"], body)
-        await asyncio.sleep(reply.delay_s)
         if reply.creates:
             self._create(headers["webhook-id"], body)
+        await asyncio.sleep(reply.delay_s)
         if reply.hangs_up:
             request.scope["hang_up"]()
         return Response(reply.text, reply.status, headers=reply.headers)

@@ -171,6 +171,28 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert not read_ledger(outbox.path).unreadable_lines
 
 
+def test_a_torn_last_line_is_cut_off_and_forgotten(tmp_path: Path) -> None:
+    with Outbox.open(tmp_path, HERE) as outbox:
+        outbox.enqueue(MESSAGES[:1], T0)
+        send(outbox, 0, Attempt(Outcome.DELIVERED, 200))
+    whole = outbox.path.read_bytes()
+    outbox.path.write_bytes(whole[:-1])
+    with Outbox.open(tmp_path, HERE) as outbox:
+        assert states(outbox) == ["pending"]
+        send(outbox, 0, Attempt(Outcome.DELIVERED, 200))
+    assert outbox.path.read_bytes() == whole
+
+
+def test_a_line_that_is_no_entry_is_passed_over_and_told(tmp_path: Path) -> None:
+    with Outbox.open(tmp_path, HERE) as outbox:
+        outbox.enqueue(MESSAGES[:2], T0)
+    lines = outbox.path.read_bytes().splitlines(keepends=True)
+    outbox.path.write_bytes(lines[0] + b"\0" * 40 + b"\n" + lines[2])
+    with Outbox.open(tmp_path, HERE) as outbox:
+        assert outbox.unreadable_lines == (2,)
+        assert outbox.enqueue(MESSAGES[:2], T0) == 1
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         Outbox.open(tmp_path / "nowhere", HERE)
