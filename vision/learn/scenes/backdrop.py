@@ -44,13 +44,22 @@ def draw_backdrop(
     canvas = cv2.resize(canvas, (width * _SS, height * _SS), interpolation=cv2.INTER_LINEAR)
     soil = _ground(canvas, preset, layout, camera, rng)
     image = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-    image = _roughen(image, layout, camera, light, soil, rng)
+    image = _roughen(image, layout, camera, light, soil, rng=rng)
     windows = np.zeros((height, width), np.uint8)
     sides: tuple[Side, Side] = ("left", "right")
     for side in sides:
         backing = preset.street.left if side == "left" else preset.street.right
         if backing in ("buildings", "wall"):
-            _row(image, windows, layout, camera, light, rng, side, wall=backing == "wall")
+            _row(
+                image,
+                windows,
+                layout,
+                camera,
+                light=light,
+                rng=rng,
+                side=side,
+                wall=backing == "wall",
+            )
     return Backdrop(image, soil, windows)
 
 
@@ -70,9 +79,9 @@ def _sky(camera: Camera, light: Light, rng: np.random.Generator) -> Image:
     share = np.clip(np.arange(height) / horizon, 0, 1)[:, None, None]
     sky = np.array(top) * (1 - share) + np.array(low) * share
     sky = np.broadcast_to(sky, (height, width, 3)).astype(np.float32)
-    cloud = cv2.resize(
-        noise_patch(noise_tile(1.8, 4, 2), height // 2 + 1, width // 4 + 1,
-                    (int(rng.integers(TILE)), int(rng.integers(TILE)))), (width, height))  # fmt: skip
+    offset = (int(rng.integers(TILE)), int(rng.integers(TILE)))
+    cloud = noise_patch(noise_tile(1.8, 4, 2), height // 2 + 1, width // 4 + 1, offset)
+    cloud = cv2.resize(cloud, (width, height))
     image = np.ascontiguousarray((sky * (1 + 0.05 * cloud[..., None])).clip(0, 255), np.uint8)
     x = -20.0
     base = int(horizon) + 4
@@ -101,9 +110,8 @@ def _ground(
     y0, y1 = -5.0, FAR_M
     tar = rng.uniform(82, 128)
     asphalt: Colour = (tar * rng.uniform(0.98, 1.04), tar, tar * rng.uniform(0.97, 1.02))
-    paving: Colour = [(150, 158, 165), (135, 140, 145), (120, 135, 165), (165, 170, 170)][
-        int(rng.integers(4))
-    ]  # type: ignore[assignment]
+    slabs: list[Colour] = [(150, 158, 165), (135, 140, 145), (120, 135, 165), (165, 170, 170)]
+    paving = slabs[int(rng.integers(4))]
     paving = shade(paving, rng.uniform(0.85, 1.1))
     grass: Colour = mix((60, 105, 85), (95, 120, 120), float(rng.random()))
     _fill(canvas, camera, strip(-300, 300, y0, 900), mix(grass, asphalt, 0.4))
@@ -143,7 +151,7 @@ def _ground(
         patch = strip(x, x + rng.uniform(0.6, 2.4), y, y + rng.uniform(1, 8))
         _fill(canvas, camera, patch, shade(asphalt, rng.uniform(0.82, 1.1)))
     for _ in range(int(rng.integers(4, 14))):
-        _crack(canvas, camera, rng, left, right, shade(asphalt, 0.75))
+        _crack(canvas, camera, rng, (left, right), shade(asphalt, 0.75))
     _marks(canvas, layout, camera, rng, asphalt)
     for _ in range(int(rng.integers(1, 5))):
         cx, cy = rng.uniform(left, right), rng.uniform(5, 40)
@@ -163,10 +171,10 @@ def _crack(
     canvas: Image,
     camera: Camera,
     rng: np.random.Generator,
-    left: float,
-    right: float,
+    across: tuple[float, float],
     colour: Colour,
 ) -> None:
+    left, right = across
     x, y = rng.uniform(left, right), rng.uniform(4, 40)
     heading = rng.uniform(0, 6.28)
     for _ in range(int(rng.integers(6, 20))):
@@ -228,17 +236,15 @@ def _roughen(
     camera: Camera,
     light: Light,
     soil: NDArray[np.bool_] | None,
+    *,
     rng: np.random.Generator,
 ) -> Image:
     """Lay grain, stains and wheel tracks over the ground, finer with nearness."""
-    width, height = camera.size
+    _width, height = camera.size
     top = max(0, int(_horizon(camera)) + 2)
     if top >= height:
         return image
-    xs, ys = np.meshgrid(np.arange(width), np.arange(top, height))
-    ground = camera.ground(np.stack([xs.ravel(), ys.ravel()], axis=1).astype(float))
-    plane = ground.reshape(height - top, width, 2).astype(np.float32)
-    x, y = np.nan_to_num(plane[..., 0]), np.nan_to_num(plane[..., 1], nan=FAR_M)
+    x, y = camera.ground_rows(top)
     away = np.hypot(x - camera.x_m, y)
     footprint = away**2 / (camera.height_m * camera.focal_px)
 
@@ -272,10 +278,10 @@ def _row(
     windows: NDArray[np.uint8],
     layout: Layout,
     camera: Camera,
+    *,
     light: Light,
     rng: np.random.Generator,
     side: Side,
-    *,
     wall: bool,
 ) -> None:
     """Buildings (or a wall) along one side, far ones first."""
@@ -299,11 +305,11 @@ def _row(
             corners = np.array([[x, start, tall], [x + sign * 11, start, tall],
                                 [x + sign * 11, start, 0], [x, start, 0]])  # fmt: skip
             shine = 0.62 + 0.45 * max(0.0, -float(light.sun.direction[1])) * (1 - light.cloud)
-            _stick(image, windows, camera, corners, gable, gable_lit, shine)
+            _stick(image, windows, camera, corners, (gable, gable_lit), bright=shine)
         corners = np.array([[x, begin, tall], [x, end, tall], [x, end, 0], [x, begin, 0]])
         if side == "left":
             corners = corners[[1, 0, 3, 2]]
-        _stick(image, windows, camera, corners, front, lit, bright)
+        _stick(image, windows, camera, corners, (front, lit), bright=bright)
 
 
 def _wall_colour(rng: np.random.Generator) -> Colour:
@@ -384,10 +390,11 @@ def _shops(
         glyph = (240.0, 240.0, 240.0) if rng.random() < 0.7 else (60.0, 220.0, 245.0)
         for gx in range(x + 8, x + wide - 12, 12):
             for _ in range(5):
-                a = (gx + int(rng.integers(0, 8)), top + 4 + int(rng.integers(0, scale - 7)))
-                b = (gx + int(rng.integers(0, 8)), a[1]) if rng.random() < 0.5 else (
-                    a[0], top + 4 + int(rng.integers(0, scale - 7)))  # fmt: skip
-                cv2.line(image, a, b, glyph, 1)
+                start = (gx + int(rng.integers(0, 8)), top + 4 + int(rng.integers(0, scale - 7)))
+                end = (gx + int(rng.integers(0, 8)), start[1])
+                if rng.random() < 0.5:
+                    end = (start[0], top + 4 + int(rng.integers(0, scale - 7)))
+                cv2.line(image, start, end, glyph, 1)
         x += wide
 
 
@@ -396,11 +403,12 @@ def _stick(
     windows: NDArray[np.uint8],
     camera: Camera,
     corners: Array,
-    texture: Image,
-    lit: NDArray[np.uint8],
+    facade: tuple[Image, NDArray[np.uint8]],
+    *,
     bright: float,
 ) -> None:
     """Lay a flat picture on a rectangle in space; corners from its top left, clockwise."""
+    texture, lit = facade
     pixels, depth = camera.project(corners)
     if depth.min() < 0.3:
         return

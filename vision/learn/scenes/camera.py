@@ -83,6 +83,26 @@ class Camera:
             reach = np.where(rays[:, 2] < -1e-6, -self.height_m / rays[:, 2], np.nan)
         return self.place[:2] + rays[:, :2] * reach[:, None]
 
+    def ground_rows(self, top: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Ground points of whole rows.
+
+        Args:
+            top: First row; it must lie below the horizon.
+
+        Returns:
+            World ``x`` and ``y`` of its pixels and of all below, ``(height - top, width)``
+            float32 metres.
+        """
+        width, height = self.size
+        u = ((np.arange(width) - width / 2) / self.focal_px)[None, :]
+        v = ((np.arange(top, height) - height / 2) / self.focal_px)[:, None]
+        right, down, forward = self.axes
+        # The right axis is level, so the reach of a ray depends on its row alone.
+        reach = -self.height_m / (v * down[2] + forward[2])
+        x = self.place[0] + reach * (u * right[0] + v * down[0] + forward[0])
+        y = self.place[1] + reach * (u * right[1] + v * down[1] + forward[1])
+        return x.astype(np.float32), y.astype(np.float32)
+
     def outline(self, corners: Points) -> Points:
         """Project a planar polygon, cut at the near plane.
 

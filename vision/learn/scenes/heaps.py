@@ -9,7 +9,8 @@ from vision.learn.scenes.model import Builder, Colour, Finish, Model, mix, shade
 KINDS = ("rubble", "sand", "soil", "timber", "bags", "furniture", "mixed")
 
 _SOILS: dict[str, Colour] = {
-    "rubble": (140, 148, 155), "sand": (125, 165, 190), "soil": (62, 88, 115), "mixed": (105, 118, 128)
+    "rubble": (140, 148, 155), "sand": (125, 165, 190), "soil": (62, 88, 115),
+    "mixed": (105, 118, 128),
 }  # fmt: skip
 _BAGS: tuple[Colour, ...] = (
     (35, 33, 32), (215, 218, 220), (60, 60, 185), (170, 130, 60), (80, 150, 70), (120, 160, 180),
@@ -25,9 +26,10 @@ def _pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
 
 
 def _mound(
-    build: Builder, rng: np.random.Generator, wide: float, long: float, tall: float, colour: Colour
+    build: Builder, rng: np.random.Generator, size: tuple[float, float, float], colour: Colour
 ) -> None:
     """Uneven heap of loose material with an irregular outline."""
+    wide, long, tall = size
     rows, sides = 6, 18
     angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     outline = 1 + sum(
@@ -119,11 +121,11 @@ def heap(
         for _ in range(int(rng.integers(1, 4))):
             dx, dy = rng.uniform(-0.25, 0.25) * wide, rng.uniform(-0.3, 0.3) * long
             inner = Builder(build.finish)
-            _mound(inner, rng, wide * rng.uniform(0.7, 1), long * rng.uniform(0.6, 1),
-                   tall * rng.uniform(0.6, 1), colour)  # fmt: skip
+            share = rng.uniform((0.7, 0.6, 0.6), 1.0)
+            _mound(inner, rng, (wide * share[0], long * share[1], tall * share[2]), colour)
             part = inner.done()
-            build.faces(part.corners + [dx, dy, 0], part.colours, middle=None)
-    if kind == "rubble" or kind == "mixed":
+            build.faces(part.corners + np.array([dx, dy, 0]), part.colours)
+    if kind in {"rubble", "mixed"}:
         for _ in range(int(rng.integers(35, 80) * size)):
             place = _spot(rng, wide * 1.08, long * 1.08, tall)
             edge = rng.uniform(0.08, 0.38)

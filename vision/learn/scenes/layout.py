@@ -133,34 +133,29 @@ def plan_zones(preset: ScenePreset, layout: Layout, camera: Camera) -> list[Zone
     found: list[tuple[str, Purpose, tuple[tuple[float, float], ...]]] = []
     near, far = 0.5, 70.0
 
-    def area(name: str, purpose: Purpose, x0: float, x1: float, y0: float, y1: float) -> None:
-        found.append((name, purpose, camera.fractions(strip(x0, x1, y0, y1))))
+    def area(
+        name: str, purpose: Purpose, x: tuple[float, float], y: tuple[float, float] = (near, far)
+    ) -> None:
+        found.append((name, purpose, camera.fractions(strip(*x, *y))))
 
-    area("carriageway", Purpose.CARRIAGEWAY, -layout.half, layout.half, near, far)
+    area("carriageway", Purpose.CARRIAGEWAY, (-layout.half, layout.half))
     sides: tuple[Side, Side] = ("left", "right")
     for side in sides:
         sign = 1 if side == "right" else -1
-        area(f"footway-{side}", Purpose.FOOTWAY, layout.kerb(side), layout.facade(side), near, far)
+        area(f"footway-{side}", Purpose.FOOTWAY, (layout.kerb(side), layout.facade(side)))
         if layout.has_bays(side):
-            area(
-                f"bays-{side}",
-                Purpose.PARKING_BAY,
-                sign * layout.half,
-                layout.kerb(side),
-                near,
-                far,
-            )
+            area(f"bays-{side}", Purpose.PARKING_BAY, (sign * layout.half, layout.kerb(side)))
     for i, cue in enumerate(preset.script):
         if cue.what == "stall" and cue.permitted:
             middle = sum(cue.along_m) / 2
             a, b = layout.kerb(cue.side), layout.facade(cue.side)
-            area(f"vending-{i}", Purpose.PERMITTED_VENDING, a, b, middle - 4, middle + 4)
+            area(f"vending-{i}", Purpose.PERMITTED_VENDING, (a, b), (middle - 4, middle + 4))
     if layout.site is not None:
         x = hoarding_x(layout)
         outer = x + (50 if layout.site == "right" else -50)
         y0 = layout.hoarding_from
         y1 = y0 + layout.hoarding_panels * PANEL_M
-        area("site", Purpose.SITE, x, outer, near, far)
+        area("site", Purpose.SITE, (x, outer))
         line = camera.line_fractions(np.array([x, y0, 1.0]), np.array([x, y1, 1.0]))
         found.append(("hoarding", Purpose.HOARDING_LINE, line))
     return [

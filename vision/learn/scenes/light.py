@@ -41,7 +41,7 @@ class Light:
 
     def gain(self, time_s: float) -> Array:
         """``(3,)`` BGR gain of the picture."""
-        level = 0.8 + 0.2 * self.sunshine(time_s)
+        level = 0.98 + 0.22 * self.sunshine(time_s)
         if self.time == "dusk":
             level *= 0.72 - 0.0022 * min(time_s, 90)
         return self.tint * level

@@ -94,11 +94,13 @@ class Builder:
 
     finish: Finish = field(default_factory=Finish)
     _corners: list[Array] = field(default_factory=list)
+    _middles: list[Array] = field(default_factory=list)
     _colours: list[Array] = field(default_factory=list)
     _gloss: list[Array] = field(default_factory=list)
     _bias: list[Array] = field(default_factory=list)
     _one_sided: list[NDArray[np.bool_]] = field(default_factory=list)
     _strokes: list[tuple[Array, float, Colour, float]] = field(default_factory=list)
+    _ball_sets: list[tuple[Array, Array, Array]] = field(default_factory=list)
     _hulls: list[Array] = field(default_factory=list)
     _lamps: list[Lamp] = field(default_factory=list)
 
@@ -112,17 +114,20 @@ class Builder:
         middle: Array | None = None,
         casts: bool = True,
     ) -> None:
-        """Add quads ``(f, 4, 3)``; with ``middle`` given they are turned outward from it and
-        hidden from behind.
+        """Add quads ``(f, 4, 3)``.
+
+        With ``middle`` given they are turned outward from it and hidden from behind.
         """
         corners = np.asarray(corners, float)
         n = len(corners)
-        if middle is not None:
-            normal = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
-            inward = np.einsum("ij,ij->i", normal, corners.mean(axis=1) - middle) < 0
-            corners = np.where(inward[:, None, None], corners[:, ::-1], corners)
         self._corners.append(corners)
-        self._colours.append(np.broadcast_to(np.asarray(colours, float), (n, 3)))
+        middles = np.zeros((n, 3))
+        if middle is not None:
+            middles[:] = middle
+        paint = np.empty((n, 3))
+        paint[:] = colours
+        self._middles.append(middles)
+        self._colours.append(paint)
         self._gloss.append(np.full(n, gloss))
         self._bias.append(np.full(n, bias))
         self._one_sided.append(np.full(n, middle is not None))
@@ -142,8 +147,18 @@ class Builder:
         bias: float = 0.0,
         casts: bool = True,
     ) -> None:
-        """Add a box: centre of its underside, size ``x, y, z``, turned about z, then tilted
-        about its own x axis; ``taper`` scales the top.
+        """Add a box.
+
+        Args:
+            centre: Middle of its underside.
+            size: Along x, y and z.
+            colour: Colour of all sides.
+            turn: Heading in radians.
+            tilt: Radians about its own x axis, before the turn.
+            taper: Scale of the top.
+            gloss: 0 matt .. 1 mirror.
+            bias: Metres by which it is sorted nearer.
+            casts: Whether it casts a shadow.
         """
         sx, sy, sz = (s / 2 for s in size)
         base = np.array([[-sx, -sy, 0], [sx, -sy, 0], [sx, sy, 0], [-sx, sy, 0]], float)
@@ -174,9 +189,9 @@ class Builder:
         skin = quads.reshape(-1, 4, 3)
         # Each stretch is turned outward from its own axis: a long body is not star-shaped.
         axis = (rings[:-1].mean(axis=1) + rings[1:].mean(axis=1)) / 2
-        for i in range(k - 1):
-            part = slice(i * n, (i + 1) * n)
-            self.faces(skin[part], paint[part], gloss=gloss, bias=bias, middle=axis[i], casts=False)
+        self.faces(
+            skin, paint, gloss=gloss, bias=bias, middle=np.repeat(axis, n, axis=0), casts=False
+        )
         if caps:
             for ring, row in ((rings[0], 0), (rings[-1], k - 2)):
                 fan = np.stack(
@@ -209,12 +224,8 @@ class Builder:
         angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
         ring = np.stack([np.zeros(sides), np.cos(angle), np.sin(angle)], axis=1) * radius
         ring += np.asarray(centre, float)
-        fan = np.stack(
-            [
-                np.array([ring[0], ring[i], ring[i + 1], ring[min(i + 2, sides - 1)]])
-                for i in range(1, sides - 1, 2)
-            ]
-        )
+        step = np.arange(1, sides - 1, 2)
+        fan = ring[np.stack([0 * step, step, step + 1, np.minimum(step + 2, sides - 1)], axis=1)]
         inside = np.asarray(centre, float) - [normal_x, 0, 0]
         self.faces(fan, colour, bias=bias, middle=inside, casts=False)
 
@@ -238,8 +249,8 @@ class Builder:
 
     def stroke(
         self,
-        start: Sequence[float],
-        end: Sequence[float],
+        start: Sequence[float] | Array,
+        end: Sequence[float] | Array,
         radius: float,
         colour: Colour,
         *,
@@ -247,6 +258,10 @@ class Builder:
     ) -> None:
         """Add a round bar; start equal to end gives a ball."""
         self._strokes.append((np.array([start, end], float), radius, colour, bias))
+
+    def balls(self, centres: Array, radii: Array, colours: Array) -> None:
+        """Add balls at once: ``(n, 3)`` centres, ``(n,)`` radii, ``(n, 3)`` colours."""
+        self._ball_sets.append((centres, radii, colours))
 
     def ball(
         self, centre: Sequence[float], radius: float, colour: Colour, *, bias: float = 0.0
@@ -312,17 +327,27 @@ class Builder:
         def laid(points: Array) -> Array:
             return points @ lean + down if roll or pitch or sink else points
 
-        empty = np.empty((0, 4, 3))
+        corners = np.concatenate([np.empty((0, 4, 3)), *self._corners])
+        one_sided = np.concatenate([np.empty(0, bool), *self._one_sided])
+        outward = corners.mean(axis=1) - np.concatenate([np.empty((0, 3)), *self._middles])
+        inward = (face_normals(corners) * outward).sum(axis=1) < 0
+        corners = np.where((inward & one_sided)[:, None, None], corners[:, ::-1], corners)
+        strokes = np.array([s[0] for s in self._strokes]).reshape(-1, 2, 3)
+        balls = self._ball_sets
         return Model(
-            corners=laid(np.concatenate([empty, *self._corners])),
+            corners=laid(corners),
             colours=np.concatenate([np.empty((0, 3)), *self._colours]),
             gloss=np.concatenate([np.empty(0), *self._gloss]),
             bias=np.concatenate([np.empty(0), *self._bias]),
-            one_sided=np.concatenate([np.empty(0, bool), *self._one_sided]),
-            ends=laid(np.array([s[0] for s in self._strokes]).reshape(-1, 2, 3)),
-            stroke_radius=np.array([s[1] for s in self._strokes]),
-            stroke_colours=np.array([s[2] for s in self._strokes]).reshape(-1, 3),
-            stroke_bias=np.array([s[3] for s in self._strokes]),
+            one_sided=one_sided,
+            ends=laid(np.concatenate([strokes, *(np.stack([b[0]] * 2, 1) for b in balls)])),
+            stroke_radius=np.concatenate([[s[1] for s in self._strokes], *(b[1] for b in balls)]),
+            stroke_colours=np.concatenate(
+                [np.array([s[2] for s in self._strokes]).reshape(-1, 3), *(b[2] for b in balls)]
+            ),
+            stroke_bias=np.concatenate(
+                [[s[3] for s in self._strokes], *(np.zeros(len(b[1])) for b in balls)]
+            ),
             hulls=tuple(laid(h) for h in self._hulls),
             lamps=tuple(self._lamps),
             finish=self.finish,
@@ -335,6 +360,19 @@ def _turn(angle: float) -> Array:
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
+def face_normals(corners: Array) -> Array:
+    """Normals ``(f, 3)`` of quads ``(f, 4, 3)``, of the length of twice their area."""
+    a, b = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
+    return np.stack(
+        [
+            a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1],
+            a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2],
+            a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0],
+        ],
+        axis=1,
+    )
+
+
 def placed(points: Array, x: float, y: float, heading: float, z: float = 0.0) -> Array:
     """Local points ``(..., 3)`` in world metres."""
-    return points @ _turn(heading) + np.array([x, y, z])
+    return np.asarray(points @ _turn(heading) + np.array([x, y, z]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,7 +100,8 @@ def person(look: Look, phase: float = 0.0, *, stride: float = 0.0, seated: bool 
     if look.bag is not None and not seated:
         build.stroke((0.24 * w, 0, hip + 0.05), (0.24 * w, 0, hip + 0.2), 0.1, look.bag)
     build.shadow_of(
-        np.array([[-0.2 * w, 0, 0], [0.2 * w, 0, 0], [0.2 * w, 0, shoulder], [-0.2 * w, 0, shoulder],
+        np.array([[-0.2 * w, 0, 0], [0.2 * w, 0, 0], [0.2 * w, 0, shoulder],
+                  [-0.2 * w, 0, shoulder],
                   [0, 0.08, h], [0, -0.08, h], [0, 0.25 * stride, 0], [0, -0.25 * stride, 0]])
     )  # fmt: skip
     return build.done()
@@ -107,7 +109,7 @@ def person(look: Look, phase: float = 0.0, *, stride: float = 0.0, seated: bool 
 
 def _ring(build: Builder, y: float, radius: float, tyre: Colour, thick: float) -> None:
     angle = np.linspace(0, 2 * np.pi, 15)
-    for a, b in zip(angle[:-1], angle[1:], strict=True):
+    for a, b in itertools.pairwise(angle):
         build.stroke(
             (0, y + radius * np.cos(a), radius + radius * np.sin(a)),
             (0, y + radius * np.cos(b), radius + radius * np.sin(b)),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vision.learn.scenes.camera import Camera
 from vision.learn.scenes.model import Colour
 from vision.learn.scenes.raster import Sprite
-from vision.learn.scenes.texture import noise_patch, noise_tile
+from vision.learn.scenes.texture import TILE, noise_patch, noise_tile
 
 _PUFF = 96
 _SHAPES = 12
@@ -114,10 +114,8 @@ class Plume:
             puff = cv2.resize(np.ascontiguousarray(shape), (side, side))
             _add(field, puff * np.float32(density[i]), int((pixels[i, 0] - x0) / 2) - side // 2,
                  int((pixels[i, 1] - y0) / 2) - side // 2)  # fmt: skip
-        wisps = noise_patch(
-            noise_tile(1.5, 15, 3), *field.shape,
-            (int(-self.wind[0] * time_s * 12) % 512, int(self.rise * time_s * 12) % 512),
-        )  # fmt: skip
+        drift = (int(-self.wind[0] * time_s * 12) % TILE, int(self.rise * time_s * 12) % TILE)
+        wisps = noise_patch(noise_tile(1.5, 15, 3), field.shape[0], field.shape[1], drift)
         field *= np.clip(1 + 0.28 * wisps, 0.2, 2)
         alpha = 1 - np.exp(-field)
         alpha = cv2.resize(alpha, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)

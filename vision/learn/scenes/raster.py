@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.learn.scenes.camera import NEAR_M, Camera
-from vision.learn.scenes.model import Array, Finish, Model, placed
-from vision.learn.scenes.texture import noise_patch, noise_tile
+from vision.learn.scenes.model import Array, Finish, Model, face_normals, placed
+from vision.learn.scenes.texture import TILE, noise_patch, noise_tile
 
 _SHIFT = 3
 
@@ -133,9 +133,12 @@ def rasterise(model: Model, pose: Pose, camera: Camera, sun: Sun, seed: int) -> 
             cv2.circle(canvas, start, ball_radius[j], paint[i], -1, cv2.LINE_8, _SHIFT)
         else:
             cv2.line(canvas, start, end, paint[i], min(thickness[j], 255), cv2.LINE_8, _SHIFT)
-    _finish(canvas, model.finish, seed)
+    offset = (seed * 131 % TILE, seed * 197 % TILE)
+    if model.finish.fray > 0:
+        _fray(canvas, model.finish.fray, offset)
     if scale > 1:
         canvas = cv2.resize(canvas, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+    _finish(canvas, model.finish, offset)
     alpha = np.ascontiguousarray(canvas[..., 3])
     if not alpha.any():
         return None
@@ -157,7 +160,7 @@ def _shade(
     """Colours, sorting distance and visibility of the faces ``index``."""
     quads = corners[index]
     middle = quads.mean(axis=1)
-    normal = np.cross(quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1])
+    normal = face_normals(quads)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     view = middle - camera.place
     distance = np.linalg.norm(view, axis=1)
@@ -179,27 +182,30 @@ def _shade(
     return lit, distance - model.bias[index], front
 
 
-def _finish(canvas: NDArray[np.uint8], finish: Finish, seed: int) -> None:
-    """Lay grain, dirt and a torn outline over a painted canvas, in place."""
+def _finish(canvas: NDArray[np.uint8], finish: Finish, offset: tuple[int, int]) -> None:
+    """Lay dirt and grain over a premultiplied picture, in place."""
     height, width = canvas.shape[:2]
-    offset = (seed * 131 % 512, seed * 197 % 512)
-    colour = canvas[..., :3]
+    colour, alpha = canvas[..., :3], canvas[..., 3:]
     if finish.dirt_share > 0:
-        cloud = noise_patch(noise_tile(1.3, 2, 3), height, width, offset)
-        share = np.clip(finish.dirt_share + 0.28 * cloud * min(1.0, finish.dirt_share * 2), 0, 0.95)
-        share *= (canvas[..., 3] > 0) * np.float32(1)
-        np.copyto(
-            colour,
-            (colour + (np.array(finish.dirt, np.float32) - colour) * share[..., None]).astype(
-                np.uint8
-            ),
-        )
+        cloud = noise_patch(noise_tile(1.5, 2, 4), height, width, offset)
+        swing = 0.17 * min(1.0, finish.dirt_share * 3)
+        share = np.clip(finish.dirt_share + swing * cloud, 0, 0.92)[..., None]
+        dust = np.array(finish.dirt, np.float32) * (alpha * np.float32(1 / 255))
+        np.copyto(colour, (colour + (dust - colour) * share).astype(np.uint8))
     if finish.grain > 0:
         grain = noise_patch(noise_tile(0.6, 1, 4), height, width, offset)
-        gain = np.clip(128 * (1 + finish.grain * grain), 0, 255).astype(np.uint8)
-        np.copyto(colour, cv2.multiply(colour, cv2.merge([gain, gain, gain]), scale=1 / 128))
-    if finish.fray > 0:
-        leaf = noise_patch(noise_tile(0.9, 3, 14), height, width, offset)
-        core = cv2.GaussianBlur(canvas[..., 3], (0, 0), max(1.0, min(height, width) * 0.05))
-        torn = core < 255 * (0.45 + finish.fray * 0.35 * leaf)
-        canvas[torn] = 0
+        gain = cv2.convertScaleAbs(grain, alpha=128 * finish.grain, beta=128)
+        worn = cv2.multiply(colour, cv2.merge([gain, gain, gain]), scale=1 / 128)
+        np.copyto(colour, cv2.min(worn, cv2.merge([alpha, alpha, alpha])))
+
+
+def _fray(canvas: NDArray[np.uint8], fray: float, offset: tuple[int, int]) -> None:
+    """Tear the outline of a crown of leaves, in place; the stem below stays whole."""
+    crown = canvas[: int(canvas.shape[0] * 0.68)]
+    height, width = crown.shape[:2]
+    if height < 4:
+        return
+    leaf = noise_patch(noise_tile(0.9, 3, 14), height, width, offset)
+    side = max(3, int(min(canvas.shape[:2]) * 0.12)) | 1
+    core = cv2.blur(crown[..., 3], (side, side))
+    crown[core < 255 * (0.45 + fray * 0.35 * leaf)] = 0

@@ -24,13 +24,17 @@ from vision.learn.scenes.truth import TruthBox, TruthEvent
 from vision.observe.sighting import Box
 from vision.zones import Zone
 
-MIN_VISIBLE = 0.3
-"""Things of which less is seen get no box."""
+MIN_UNHIDDEN = 0.3
+"""Things of whose part inside the frame less is seen get no box."""
+
+MIN_VISIBLE = 0.1
+"""Things of which less is seen, the frame's edge counted too, get no box."""
 
 MIN_SIDE_PX = 6
 """Things that are narrower or lower get no box."""
 
 _SOIL_ID = 30000
+_BEAM_SCALE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +45,18 @@ class _Shown:
     pose: Pose
     sprite: Sprite
     model: Model | None
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What was counted of one body: its place in the line, visible box and pixel counts."""
+
+    place: int
+    thing_id: int
+    box: Box | None
+    seen_px: int
+    inside_px: int
+    whole_px: float
 
 
 class Scene:
@@ -185,8 +201,7 @@ class Scene:
         )
 
     def _shaded_ground(self, shown: Sequence[_Shown], time_s: float) -> Image:
-        still = [s for s in shown if s.actor.state is not None and s.model is not None]
-        still = [s for s in still if self._is_still(s.actor, time_s)]
+        still = [s for s in shown if s.actor.stands]
         key = tuple((s.actor.id, s.pose) for s in still)
         if key != self._still_shade[0] or self._still_shade[1].shape != (
             self.size[1],
@@ -214,9 +229,6 @@ class Scene:
             cv2.multiply(self._backdrop.image, cv2.merge([gain, gain, gain]), scale=1 / 255),
             np.uint8,
         )
-
-    def _is_still(self, actor: Actor, time_s: float) -> bool:
-        return actor.pose(time_s) == actor.pose(time_s + 0.5)
 
     def _shade(self, cast: NDArray[np.uint8], contact: NDArray[np.uint8], item: _Shown) -> None:
         """Draw the ground shadow and the dark underneath of one thing."""
@@ -251,7 +263,7 @@ class Scene:
         rank = np.full(_SOIL_ID + 1, -1, np.int32)
         for i, item in enumerate(ordered):
             rank[item.actor.id] = i
-        panels: list[tuple[int, int, Box | None, int, float]] = []
+        panels: list[_Counted] = []
         for i, item in enumerate(ordered):
             actor, sprite = item.actor, item.sprite
             if actor.class_name is None:
@@ -264,15 +276,18 @@ class Scene:
             else:
                 body = sprite.alpha > 127
                 seen = part == actor.id
-            total = int(np.count_nonzero(body)) / max(sprite.inside, 1e-3)
+            total = int(np.count_nonzero(body))
             count = int(np.count_nonzero(seen))
             box = _bounds(seen, sprite)
             if actor.panel is not None:
-                panels.append((actor.panel, actor.id, box, count, total))
+                panels.append(
+                    _Counted(actor.panel, actor.id, box, count, total, total / sprite.inside)
+                )
                 continue
-            _keep(boxes, actor.class_name, actor.id, box, count, total)
+            _keep(boxes, actor.class_name,
+                  _Counted(0, actor.id, box, count, total, total / sprite.inside))  # fmt: skip
         for run in _runs(panels):
-            _keep(boxes, "hoarding", run[1], run[2], run[3], run[4])
+            _keep(boxes, "hoarding", run)
         if self._backdrop.soil is not None:
             seen = owner == _SOIL_ID
             rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
@@ -300,7 +315,7 @@ class Scene:
             )
         if self._lamp_map is None:
             self._lamp_map = self._street_lamps(ordered)
-        scale = 4
+        scale = _BEAM_SCALE
         height, width = self.size[1], self.size[0]
         beams = np.zeros((height // scale + 1, width // scale + 1), np.float32)
         glows: list[tuple[Array, float, Lamp]] = []
@@ -308,15 +323,16 @@ class Scene:
             if item.model is None:
                 continue
             for lamp in item.model.lamps:
-                self._shine(lamp, item, beams, glows, owner, scale)
+                self._shine(lamp, item, beams, glows, owner)
         beams = cv2.GaussianBlur(beams, (0, 0), 3.0)
         beams = cv2.resize(beams, (width, height))[..., None]
         warm = np.array([0.75, 0.95, 1.0], np.float32)
         lit = picture * (self._lamp_map + beams * warm) * gain.astype(np.float32)
         windows = self._backdrop.lit_windows * (owner <= 0)
         lit += windows[..., None] * np.array([0.35, 0.5, 0.6], np.float32)
+        bare = (owner <= 0) | (owner == _SOIL_ID)
         for place, radius, lamp in glows:
-            _glow(lit, place, radius, lamp.colour, streak=self._light.wet > 0 and lamp.place[2] < 9)
+            _glow(lit, place, radius, lamp.colour, streak_on=bare if self._light.wet else None)
         return np.asarray(np.clip(lit, 0, 255), np.uint8)
 
     def _street_lamps(self, ordered: Sequence[_Shown]) -> NDArray[np.float32]:
@@ -349,11 +365,9 @@ class Scene:
         beams: NDArray[np.float32],
         glows: list[tuple[Array, float, Lamp]],
         owner: NDArray[np.int16],
-        scale: int,
     ) -> None:
         pose = item.pose
-        parked = item.actor.class_name == "car" and self._is_still(item.actor, 0.0)
-        if lamp.beam is not None and (parked or item.actor.class_name == "derelict_vehicle"):
+        if lamp.beam is not None and item.actor.stands:
             return
         spot = placed(lamp.place[None], pose.x, pose.y, pose.heading)[0]
         pixels, depth = self._camera.project(spot[None])
@@ -362,13 +376,17 @@ class Scene:
             if lamp.colour[0] > 150 and depth[0] > -15:
                 side = np.array([-ahead[1], ahead[0], 0])
                 ground = spot * [1, 1, 0]
-                fan = np.array([ground + ahead * 1 + side * 0.3, ground + ahead * 13 + side * 2.6,
-                                ground + ahead * 13 - side * 2.6, ground + ahead * 1 - side * 0.3])  # fmt: skip
+                near, far = ground + ahead, ground + ahead * 13
+                fan = np.array(
+                    [near + side * 0.3, far + side * 2.6, far - side * 2.6, near - side * 0.3]
+                )
                 outline = self._camera.outline(fan)
                 if len(outline) >= 3:
                     layer = np.zeros_like(beams)
                     cv2.fillPoly(
-                        layer, [np.round(outline.clip(-8000, 8000) / scale).astype(np.int32)], 0.3
+                        layer,
+                        [np.round(outline.clip(-8000, 8000) / _BEAM_SCALE).astype(np.int32)],
+                        0.3,
                     )
                     beams += layer
             if float(ahead @ (self._camera.place - spot)) < 0:
@@ -389,7 +407,8 @@ class Scene:
         width, height = self.size
         tick = np.random.default_rng([self.seed, 23, round(time_s * 1000)])
         if self._light.wet:
-            streaks = noise_patch(_rain(), height, width, tuple(tick.integers(0, TILE, 2)))  # type: ignore[arg-type]
+            drift = (int(tick.integers(TILE)), int(tick.integers(TILE)))
+            streaks = noise_patch(_rain(), height, width, drift)
             add = (np.clip(streaks - 1.6, 0, 1) * 70 * self._light.wet).astype(np.uint8)
             picture = cv2.add(picture, cv2.merge([add, add, add]))
         dx = self._shake * (np.sin(time_s * 2.1) + 0.6 * np.sin(time_s * 5.3 + 1))
@@ -484,31 +503,35 @@ def _bounds(mask: NDArray[np.bool_], sprite: Sprite) -> Box | None:
     )
 
 
-def _keep(
-    boxes: list[TruthBox], name: str, thing_id: int, box: Box | None, count: int, total: float
-) -> None:
+def _keep(boxes: list[TruthBox], name: str, body: _Counted) -> None:
+    box = body.box
     if box is None or min(box[2] - box[0], box[3] - box[1]) < MIN_SIDE_PX:
         return
-    visible = min(1.0, count / max(total, 1.0))
-    if visible >= MIN_VISIBLE:
-        boxes.append(TruthBox(name, box, thing_id, visible))
+    visible = min(1.0, body.seen_px / max(body.whole_px, 1.0))
+    if body.seen_px >= MIN_UNHIDDEN * body.inside_px and visible >= MIN_VISIBLE:
+        boxes.append(TruthBox(name, box, body.thing_id, visible))
 
 
-def _runs(
-    panels: Sequence[tuple[int, int, Box | None, int, float]],
-) -> list[tuple[int, int, Box | None, int, float]]:
+def _runs(panels: Sequence[_Counted]) -> list[_Counted]:
     """Join neighbouring hoarding panels to runs."""
-    runs: list[tuple[int, int, Box | None, int, float]] = []
-    for panel in sorted(panels):
-        if not runs or panel[0] != runs[-1][0] + 1:
+    runs: list[_Counted] = []
+    for panel in sorted(panels, key=lambda p: p.place):
+        if not runs or panel.place != runs[-1].place + 1:
             runs.append(panel)
             continue
-        _, thing_id, box, count, total = runs[-1]
-        joined = box if panel[2] is None else panel[2]
-        if box is not None and panel[2] is not None:
-            a, b = box, panel[2]
-            joined = (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
-        runs[-1] = (panel[0], thing_id, joined, count + panel[3], total + panel[4])
+        run = runs[-1]
+        box = run.box or panel.box
+        if run.box is not None and panel.box is not None:
+            a, b = run.box, panel.box
+            box = (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+        runs[-1] = _Counted(
+            panel.place,
+            run.thing_id,
+            box,
+            run.seen_px + panel.seen_px,
+            run.inside_px + panel.inside_px,
+            run.whole_px + panel.whole_px,
+        )
     return runs
 
 
@@ -529,13 +552,13 @@ def _glow(
     radius: float,
     colour: tuple[float, float, float],
     *,
-    streak: bool,
+    streak_on: NDArray[np.bool_] | None,
 ) -> None:
-    """Add the halo of a lamp, and on wet ground its streak."""
+    """Add the halo of a lamp, and its streak on wet ground where ``streak_on`` is true."""
     core = max(1.0, min(radius, 14.0))
     reach = int(core * 5) + 2
     x, y = int(place[0]), int(place[1])
-    down = reach * 5 if streak else reach
+    down = reach * 5 if streak_on is not None else reach
     x0, x1 = max(0, x - reach), min(lit.shape[1], x + reach + 1)
     y0, y1 = max(0, y - reach), min(lit.shape[0], y + down + 1)
     if x1 <= x0 or y1 <= y0:
@@ -543,11 +566,11 @@ def _glow(
     ys, xs = np.mgrid[y0:y1, x0:x1]
     d2 = (xs - place[0]) ** 2 + (ys - place[1]) ** 2
     halo = 1.3 * np.exp(-d2 / (2 * core**2)) + 0.22 * np.exp(-d2 / (2 * (core * 2.4) ** 2))
-    if streak:
+    if streak_on is not None:
         below = np.clip((ys - place[1]) / max(down, 1), 0, 1)
         halo += (
             0.3
-            * (below > 0)
+            * streak_on[y0:y1, x0:x1]
             * np.exp(-((xs - place[0]) ** 2) / (2 * (core * 1.3) ** 2))
             * (np.sin(below * np.pi))
         )

@@ -9,7 +9,7 @@ from vision.learn.scenes.model import Builder, Colour, Finish, Model, mix, shade
 
 def tree(rng: np.random.Generator, tall: float) -> Model:
     """A street tree with a torn crown."""
-    build = Builder(Finish(grain=0.2, fray=float(rng.uniform(0.5, 1.0))))
+    build = Builder(Finish(grain=0.13, fray=float(rng.uniform(0.5, 1.0))))
     leaf: Colour = mix((45, 95, 70), (40, 80, 95), float(rng.random()))
     leaf = shade(leaf, rng.uniform(0.7, 1.2))
     stem = tall * rng.uniform(0.4, 0.55)
@@ -19,16 +19,14 @@ def tree(rng: np.random.Generator, tall: float) -> Model:
         a = rng.uniform(0, 6.3)
         build.stroke((0, 0, stem * 0.9), (np.cos(a) * radius * 0.6, np.sin(a) * radius * 0.6,
                      stem + radius), 0.05, (65, 80, 90))  # fmt: skip
-    points = []
-    for _ in range(int(rng.integers(45, 90))):
-        v = rng.standard_normal(3)
-        v /= np.linalg.norm(v)
-        v *= rng.uniform(0.35, 1.0) * radius
-        place = np.array([v[0], v[1], stem + radius + v[2] * 0.85])
-        light = 0.75 + 0.4 * (v[2] / radius) + 0.12 * rng.standard_normal()
-        build.ball(place, radius * rng.uniform(0.13, 0.26), shade(leaf, max(0.35, light)))
-        points.append(place)
-    build.shadow_of(np.array(points))
+    count = int(rng.integers(45, 90))
+    outward = rng.standard_normal((count, 3))
+    outward *= rng.uniform(0.35, 1.0, (count, 1)) / np.linalg.norm(outward, axis=1, keepdims=True)
+    leaves = outward * [radius, radius, radius * 0.85] + [0, 0, stem + radius]
+    light = 0.75 + 0.4 * outward[:, 2] + 0.12 * rng.standard_normal(count)
+    paint = np.array(leaf) * np.maximum(light, 0.35)[:, None]
+    build.balls(leaves, radius * rng.uniform(0.13, 0.26, count), np.minimum(paint, 255))
+    build.shadow_of(leaves)
     return build.done()
 
 

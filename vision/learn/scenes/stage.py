@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -52,6 +53,7 @@ class Actor:
         panel: Place in the hoarding line, for panels.
         plume: Set for dust and smoke, which have no model.
         soil: Counts as part of the bare soil.
+        stands: Never moves while it is there, nor does it have its lights on.
     """
 
     id: int
@@ -63,6 +65,7 @@ class Actor:
     panel: int | None = None
     plume: Plume | None = None
     soil: bool = False
+    stands: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,9 +153,19 @@ class Director:
         panel: int | None = None,
         plume: Plume | None = None,
         soil: bool = False,
+        stands: bool = False,
     ) -> Actor:
         actor = Actor(
-            len(self._actors) + 1, class_name, extent, model, pose, state, panel, plume, soil
+            len(self._actors) + 1,
+            class_name,
+            extent,
+            model,
+            pose,
+            state,
+            panel,
+            plume,
+            soil,
+            stands,
         )
         self._actors.append(actor)
         return actor
@@ -161,7 +174,7 @@ class Director:
         self,
         class_name: str | None,
         extent: tuple[float, float],
-        model: Model,
+        model: Model | Callable[[], Model],
         pose: Pose,
         *,
         start_s: float | None = None,
@@ -174,7 +187,15 @@ class Director:
             here = (start_s is None or time_s >= start_s) and (end_s is None or time_s < end_s)
             return pose if here else None
 
-        return self._add(class_name, extent, lambda _: model, place, lambda _: 0, soil=soil)
+        make = cache(model) if callable(model) else None
+
+        def form(_: float) -> Model:
+            if make is not None:
+                return make()
+            assert isinstance(model, Model)
+            return model
+
+        return self._add(class_name, extent, form, place, lambda _: 0, soil=soil, stands=True)
 
     def _seed(self) -> Rng:
         return np.random.default_rng(self._rng.integers(2**63))
@@ -245,11 +266,12 @@ class Director:
                 turned = 0.0
             return Pose(at.x + side_step * c + sway * s, at.y - side_step * s + sway, turned)
 
-        self._add(
-            "person", (0.3, 0.3),
-            lambda t: people.person(look, t * 6, stride=0.6 if (p := place(t)) and p.y != along else 0.0),
-            seller, None,
-        )  # fmt: skip
+        def stance(time_s: float) -> Model:
+            at = place(time_s)
+            rolling = at is not None and at.y != home.y
+            return people.person(look, time_s * 6, stride=0.6 if rolling else 0.0)
+
+        self._add("person", (0.3, 0.3), stance, seller, None)
 
     def _heap(self, cue: HeapCue) -> None:
         rng, sign = self._rng, _sign(cue.side)
@@ -274,7 +296,7 @@ class Director:
         def grown(time_s: float) -> float:
             if start is None:
                 return 1.0
-            return min(1.0, 0.45 + 0.2 * np.floor(max(0.0, time_s - start) / 0.4))
+            return min(1.0, 0.45 + 0.2 * int(max(0.0, time_s - start) / 0.4))
 
         def form(time_s: float) -> Model:
             share = grown(time_s)
@@ -297,19 +319,18 @@ class Director:
             (along + length + 1.0 - ENTRY_M) if direction > 0 else (EXIT_M - along + length + 1.0)
         )
         course = stopping_course(start_s - 2.5, target, 6.0)
-        self._guest(x, direction, course, length, model, extent, "truck")
+        self._guest((x, direction), course, model, extent, "truck")
 
     def _guest(
         self,
-        x: float,
-        direction: int,
+        lane: tuple[float, int],
         course: Course,
-        length: float,
         model: Model,
         extent: tuple[float, float],
         class_name: str,
     ) -> None:
-        self._guests.setdefault((x, direction), []).append((course, length, class_name))
+        (x, direction), length = lane, extent[1] * 2
+        self._guests.setdefault(lane, []).append((course, length, class_name))
 
         def place(time_s: float) -> Pose | None:
             s = course(time_s)
@@ -385,8 +406,10 @@ class Director:
                       ) -> Pose | None:  # fmt: skip
                 return None if span is not None and span[0] <= time_s < span[1] else pose
 
-            actor = self._add("hoarding", (0.12, PANEL_M / 2), lambda _, m=model: m, place,
-                              lambda _: 0, panel=k)  # type: ignore[misc]  # fmt: skip
+            def form(_: float, model: Model = model) -> Model:
+                return model
+
+            actor = self._add("hoarding", (0.12, PANEL_M / 2), form, place, lambda _: 0, panel=k)
             if span is None:
                 continue
             missing.setdefault(span, []).append(actor.id)
@@ -457,7 +480,7 @@ class Director:
             s = (time_s - start) * speed + (10 if direction > 0 else 70)
             return s if 0 <= s <= EXIT_M - ENTRY_M else None
 
-        self._guest(x, direction, course, extent[1] * 2, model, extent, "muck_truck")
+        self._guest((x, direction), course, model, extent, "muck_truck")
 
     def _plume(self, cue: PlumeCue) -> None:
         rng = self._rng
@@ -554,16 +577,16 @@ class Director:
                 if any(abs(y - at) < reach + 0.5 for at, reach in self._busy[side] if y < 45):
                     continue
                 if rng.random() < self._preset.street.trees:
-                    model = scenery.tree(self._seed(), rng.uniform(4.5, 8.5))
+                    model = partial(scenery.tree, self._seed(), rng.uniform(4.5, 8.5))
                     pose = Pose(kerb + sign * 0.9, float(y) + rng.uniform(-0.5, 0.5))
                     self._stand(None, (0.3, 0.3), model, pose)
             for y in np.arange(rng.uniform(10, 24), 120, 28):
-                model = scenery.lamp_post(self._seed(), -sign)
-                self._stand(None, (0.15, 0.15), model, Pose(kerb + sign * 0.5, float(y)))
+                post = partial(scenery.lamp_post, self._seed(), -sign)
+                self._stand(None, (0.15, 0.15), post, Pose(kerb + sign * 0.5, float(y)))
             backing = self._preset.street.left if side == "left" else self._preset.street.right
             if backing in ("trees", "wall"):
                 for y in np.arange(rng.uniform(6, 12), 120, rng.uniform(4, 7)):
-                    model = scenery.tree(self._seed(), rng.uniform(6, 12))
+                    model = partial(scenery.tree, self._seed(), rng.uniform(6, 12))
                     x = layout.facade(side) + sign * rng.uniform(2.5, 7)
                     self._stand(None, (0.4, 0.4), model, Pose(x, float(y)))
         if layout.crossing_m is not None:
@@ -576,8 +599,15 @@ class Director:
                 def is_red(time_s: float) -> bool:
                     return any(a <= time_s < b for a, b in red)
 
-                self._add(None, (0.2, 0.2), lambda t, m=models: m[is_red(t)],
-                          lambda _, p=Pose(layout.kerb(side) + sign * 0.4, at): p, is_red)  # type: ignore[misc]  # fmt: skip
+                def head(time_s: float, models: dict[bool, Model] = models) -> Model:
+                    return models[is_red(time_s)]
+
+                spot = Pose(layout.kerb(side) + sign * 0.4, at)
+
+                def stand(_: float, spot: Pose = spot) -> Pose:
+                    return spot
+
+                self._add(None, (0.2, 0.2), head, stand, is_red)
 
     def _traffic(self) -> None:
         rng, layout, plan = self._rng, self._layout, self._preset.traffic

@@ -57,8 +57,9 @@ def _goods(
 
 
 def _umbrella(
-    build: Builder, rng: np.random.Generator, x: float, y: float, radius: float, top: float
+    build: Builder, rng: np.random.Generator, place: tuple[float, float], radius: float, top: float
 ) -> None:
+    x, y = place
     sides = 8
     a, b = _pick(rng, _CLOTH), _pick(rng, _CLOTH)
     angle = np.linspace(0, 2 * np.pi, sides + 1)
@@ -159,8 +160,7 @@ def stall(rng: np.random.Generator, kind: str = "any") -> tuple[Model, tuple[flo
         _umbrella(
             build,
             rng,
-            rng.uniform(-0.1, 0.3),
-            rng.uniform(-0.4, 0.4),
+            (rng.uniform(-0.1, 0.3), rng.uniform(-0.4, 0.4)),
             rng.uniform(1.0, 1.5),
             rng.uniform(2.1, 2.6),
         )

@@ -38,6 +38,9 @@ def noise_patch(
     tile: NDArray[np.float32], height: int, width: int, offset: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Cut ``(height, width)`` samples out of the endlessly repeated tile, from ``(x, y)``."""
-    rows = (np.arange(height) + offset[1]) % TILE
-    columns = (np.arange(width) + offset[0]) % TILE
-    return tile[rows[:, None], columns[None, :]]
+    x, y = offset[0] % TILE, offset[1] % TILE
+    if x + width <= TILE and y + height <= TILE:
+        return tile[y : y + height, x : x + width]
+    across = np.concatenate([tile[:, x:], tile[:, :x]], axis=1)
+    rolled = np.concatenate([across[y:], across[:y]], axis=0)
+    return np.tile(rolled, (-(-height // TILE), -(-width // TILE)))[:height, :width]

@@ -178,7 +178,6 @@ def _shell(build: Builder, body: Body, colour: Colour, glass: Colour, gloss: flo
 
 def _face(
     build: Builder,
-    body_half: float,
     y: float,
     x: tuple[float, float],
     z: tuple[float, float],
@@ -187,7 +186,6 @@ def _face(
     gloss: float = 0.0,
 ) -> None:
     """A patch on the front (y > 0) or rear (y < 0) end."""
-    del body_half
     quad = np.array([[[x[0], y, z[0]], [x[1], y, z[0]], [x[1], y, z[1]], [x[0], y, z[1]]]])
     inside = np.array([(x[0] + x[1]) / 2, y - np.sign(y), (z[0] + z[1]) / 2])
     build.faces(quad, colour, gloss=gloss, bias=0.35, middle=inside, casts=False)
@@ -200,19 +198,17 @@ def _ends(build: Builder, body: Body, rng: np.random.Generator, *, worn: bool) -
     for side in (-1, 1):
         a, b = sorted((side * half * 0.46, side * half * 0.84))
         if not (worn and rng.random() < 0.4):
-            _face(build, half, front - 0.05, (a, b), (z - 0.08, z + 0.07), lamp, gloss=0.5)
+            _face(build, front - 0.05, (a, b), (z - 0.08, z + 0.07), lamp, gloss=0.5)
         a, b = sorted((side * half * 0.5, side * half * 0.86))
-        _face(build, half, rear - 0.01, (a, b), (body.boot * 0.66, body.boot * 0.86), (30, 25, 165))
-    _face(
-        build, half, front + 0.01, (-half * 0.42, half * 0.42), (z - 0.13, z + 0.05), (30, 30, 32)
-    )
+        _face(build, rear - 0.01, (a, b), (body.boot * 0.66, body.boot * 0.86), (30, 25, 165))
+    _face(build, front + 0.01, (-half * 0.42, half * 0.42), (z - 0.13, z + 0.05), (30, 30, 32))
     low = body.clearance + 0.08
-    _face(build, half, front + 0.01, (-half * 0.7, half * 0.7), (low, low + 0.14), _TRIM)
-    _face(build, half, rear - 0.02, (-half * 0.75, half * 0.75), (low + 0.05, low + 0.17), _TRIM)
+    _face(build, front + 0.01, (-half * 0.7, half * 0.7), (low, low + 0.14), _TRIM)
+    _face(build, rear - 0.02, (-half * 0.75, half * 0.75), (low + 0.05, low + 0.17), _TRIM)
     if not worn:
         plate: Colour = (170, 80, 20) if rng.random() < 0.7 else (150, 210, 150)
-        _face(build, half, front + 0.03, (-0.22, 0.22), (low + 0.1, low + 0.24), plate)
-        _face(build, half, rear - 0.04, (-0.22, 0.22), (low + 0.3, low + 0.44), plate)
+        _face(build, front + 0.03, (-0.22, 0.22), (low + 0.1, low + 0.24), plate)
+        _face(build, rear - 0.04, (-0.22, 0.22), (low + 0.3, low + 0.44), plate)
 
 
 def car(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
@@ -266,11 +262,11 @@ def derelict(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
     """A car or van left for months: dusty, rusty, sunken, with parts missing and leaves on it."""
     _, body = _choose_body(rng)
     state = rng.uniform(0.4, 1.0)
-    colour = mix(paint(rng), DUST, float(rng.uniform(0.25, 0.6)))
+    colour = mix(paint(rng), DUST, float(rng.uniform(0.1, 0.45)))
     dust: Colour = mix(DUST, (90, 110, 118), float(rng.random()))
     build = Builder(
         Finish(
-            grain=0.12, dirt=dust, dirt_share=float(rng.uniform(0.28, 0.6) * (0.6 + 0.4 * state))
+            grain=0.12, dirt=dust, dirt_share=float(rng.uniform(0.12, 0.4) * (0.6 + 0.4 * state))
         )
     )
     glass: Colour = mix((70, 72, 72), DUST, float(rng.uniform(0.2, 0.7)))
@@ -339,7 +335,6 @@ def derelict(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
     if rng.random() < 0.3:
         _face(
             build,
-            half,
             length / 2 + 0.04,
             (-half * 0.8, half * 0.8),
             (body.clearance, body.bonnet * 0.75),
@@ -421,7 +416,6 @@ def bus(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
         _side_patch(build, half + 0.02, (y, y + 1.0), (0.45, height - 0.55), (60, 55, 50))
     _face(
         build,
-        half,
         end + 0.02,
         (-half * 0.85, half * 0.85),
         (1.2, height - 0.55),
@@ -430,19 +424,16 @@ def bus(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
     )
     _face(
         build,
-        half,
         end + 0.03,
         (-half * 0.6, half * 0.6),
         (height - 0.5, height - 0.18),
         (20, 60, 90),
     )
-    _face(
-        build, half, -end - 0.02, (-half * 0.7, half * 0.7), (1.6, height - 0.4), _GLASS, gloss=0.4
-    )
+    _face(build, -end - 0.02, (-half * 0.7, half * 0.7), (1.6, height - 0.4), _GLASS, gloss=0.4)
     for side in (-1, 1):
         a, b = sorted((side * half * 0.6, side * half * 0.9))
-        _face(build, half, end + 0.03, (a, b), (0.6, 0.82), (240, 240, 235))
-        _face(build, half, -end - 0.03, (a, b), (0.7, 1.1), (30, 25, 165))
+        _face(build, end + 0.03, (a, b), (0.6, 0.82), (240, 240, 235))
+        _face(build, -end - 0.03, (a, b), (0.7, 1.1), (30, 25, 165))
         for y in (-end * 0.52, end * 0.55):
             build.wheel(side * half, y, 0.48, 0.3, hub=(120, 120, 120))
         build.lamp((side * 0.9, end, 0.75), (215, 240, 255), 0.2, (0, 1, 0))
@@ -459,9 +450,8 @@ def _side_patch(
     build.faces(quad, colour, bias=0.3, middle=inside, casts=False)
 
 
-def _cab(
-    build: Builder, front: float, length: float, width: float, height: float, colour: Colour
-) -> None:
+def _cab(build: Builder, front: float, size: tuple[float, float, float], colour: Colour) -> None:
+    length, width, height = size
     half = width / 2
     rings = []
     for y, lean in ((front - length, 0.0), (front - 0.35, 0.0), (front, 1.0)):
@@ -498,13 +488,13 @@ def _cab(
             _GLASS,
         )
         a, b = sorted((side * half * 0.55, side * half * 0.9))
-        _face(build, half, front + 0.03, (a, b), (0.62, 0.84), (235, 238, 235))
+        _face(build, front + 0.03, (a, b), (0.62, 0.84), (235, 238, 235))
         build.box(
             (side * (half + 0.14), front - 0.2, height * 0.6), (0.14, 0.12, 0.5), (30, 30, 30)
         )
         build.lamp((side * half * 0.75, front, 0.72), (215, 240, 255), 0.18, (0, 1, 0))
-    _face(build, half, front + 0.03, (-half * 0.5, half * 0.5), (0.6, height * 0.42), (60, 60, 62))
-    _face(build, half, front + 0.03, (-half, half), (0.35, 0.55), _TRIM)
+    _face(build, front + 0.03, (-half * 0.5, half * 0.5), (0.6, height * 0.42), (60, 60, 62))
+    _face(build, front + 0.03, (-half, half), (0.35, 0.55), _TRIM)
 
 
 def truck(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
@@ -514,7 +504,7 @@ def truck(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
     colour = paint(rng)
     build = Builder(Finish(grain=0.05, dirt_share=float(rng.uniform(0, 0.2))))
     end, half = length / 2, width / 2
-    _cab(build, end, cab_length, width * 0.94, cab_height, colour)
+    _cab(build, end, (cab_length, width * 0.94, cab_height), colour)
     build.box((0, -cab_length / 2, 0.6), (width * 0.5, length - cab_length, 0.25), (40, 40, 42))
     bed = length - cab_length - 0.15
     y = -end + bed / 2
@@ -532,7 +522,7 @@ def truck(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
                     (0.9, 0.8 + tall),
                     shade(skin, 0.85),
                 )
-        _face(build, half, -end - 0.01, (-0.02, 0.02), (0.9, 0.8 + tall), shade(skin, 0.6))
+        _face(build, -end - 0.01, (-0.02, 0.02), (0.9, 0.8 + tall), shade(skin, 0.6))
     else:
         build.box((0, y, 0.85), (width, bed, 0.12), shade(colour, 0.7))
         rim = rng.uniform(0.35, 0.6)
@@ -552,7 +542,7 @@ def truck(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
         for at in (end - cab_length * 0.55, -end + bed * 0.28):
             build.wheel(side * half, at, 0.42, 0.28, hub=(110, 110, 110))
         a, b = sorted((side * half * 0.6, side * half * 0.9))
-        _face(build, half, -end - 0.03, (a, b), (0.65, 0.85), (30, 25, 165))
+        _face(build, -end - 0.03, (a, b), (0.65, 0.85), (30, 25, 165))
         build.lamp((side * half * 0.8, -end, 0.75), (40, 40, 230), 0.12, (0, -1, 0))
     return build.done(), (half, end)
 
@@ -572,7 +562,7 @@ def muck_truck(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
     tub = colour if rng.random() < 0.5 else cabs[int(rng.integers(len(cabs)))]
     build = Builder(Finish(grain=0.07, dirt=DUST, dirt_share=float(rng.uniform(0.1, 0.4))))
     end, half = length / 2, width / 2
-    _cab(build, end, 2.0, width * 0.96, 3.0, colour)
+    _cab(build, end, (2.0, width * 0.96, 3.0), colour)
     bed = length - 2.3
     y = -end + bed / 2
     build.box((0, -0.8, 0.7), (1.0, length - 2.2, 0.35), (45, 45, 48))
@@ -607,6 +597,6 @@ def muck_truck(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
         for at in (end - 0.95, end - 2.6, -end + 2.6, -end + 1.25):
             build.wheel(side * half, at, 0.52, 0.34, hub=(100, 105, 108))
         a, b = sorted((side * half * 0.6, side * half * 0.9))
-        _face(build, half, -end - 0.03, (a, b), (0.75, 0.95), (30, 25, 165))
+        _face(build, -end - 0.03, (a, b), (0.75, 0.95), (30, 25, 165))
         build.lamp((side * half * 0.8, -end, 0.85), (40, 40, 230), 0.12, (0, -1, 0))
     return build.done(), (half, end)

@@ -9,7 +9,8 @@ from vision.learn.scenes.model import Builder, Colour, Finish, Model, mix, shade
 HOARDINGS = ("blue", "green", "white", "grey", "barrier", "mesh")
 
 _PANELS: dict[str, Colour] = {
-    "blue": (165, 100, 35), "green": (75, 125, 50), "white": (215, 215, 212), "grey": (150, 150, 148),
+    "blue": (165, 100, 35), "green": (75, 125, 50), "white": (215, 215, 212),
+    "grey": (150, 150, 148),
     "mesh": (70, 115, 55), "barrier": (45, 50, 200),
 }  # fmt: skip
 _YELLOWS: tuple[Colour, ...] = (
@@ -41,8 +42,9 @@ def panel(
     half = length / 2
 
     def plate(
-        y0: float, y1: float, z0: float, z1: float, paint: Colour, x: float, bias: float
+        y: tuple[float, float], z: tuple[float, float], paint: Colour, x: float, bias: float
     ) -> None:
+        (y0, y1), (z0, z1) = y, z
         build.faces(np.array([[[x, y0, z0], [x, y1, z0], [x, y1, z1], [x, y0, z1]]]), paint,
                     bias=bias)  # fmt: skip
 
@@ -61,7 +63,7 @@ def panel(
         foot = 0.32 if style in ("blue", "green", "white") else 0.0
         for i in range(ribs * 2):
             paint = shade(colour, 1.0 if i % 2 else 0.9)
-            plate(edges[i], edges[i + 1], foot, height, paint, 0.0, 0.0)
+            plate((edges[i], edges[i + 1]), (foot, height), paint, 0.0, 0.0)
         if foot:
             base: Colour = (150, 155, 158) if rng.random() < 0.5 else (60, 190, 220)
             build.box((0, 0, 0), (0.2, length, foot), base)
@@ -73,10 +75,12 @@ def panel(
         if rng.random() < 0.35 and style not in ("mesh",):
             w, z0, z1 = rng.uniform(0.25, 0.45) * length, height * 0.3, height * 0.82
             poster = (rng.uniform(40, 230), rng.uniform(40, 230), rng.uniform(60, 235))
-            plate(-w, w, z0, z1, poster, -0.03, 0.1)
+            plate((-w, w), (z0, z1), poster, -0.03, 0.1)
             for k in range(3):
                 z = z0 + (z1 - z0) * (0.25 + 0.22 * k)
-                plate(-w * 0.8, w * rng.uniform(0.2, 0.8), z, z + 0.1, (235, 235, 235), -0.04, 0.2)
+                plate(
+                    (-w * 0.8, w * rng.uniform(0.2, 0.8)), (z, z + 0.1), (235, 235, 235), -0.04, 0.2
+                )
     if fallen:
         return build.done(roll=np.pi / 2 - 0.06, sink=-0.05)
     return build.done()
@@ -108,17 +112,22 @@ def excavator(
     def at(x: float, y: float, z: float) -> tuple[float, float, float]:
         return ((x * c + y * s) * size, (-x * s + y * c) * size, z * size)
 
-    def block(x: float, y: float, z: float, sx: float, sy: float, sz: float, paint: Colour,
-              taper: float = 1.0, gloss: float = 0.15) -> None:  # fmt: skip
-        build.box(at(x, y, z), (sx * size, sy * size, sz * size), paint, turn=swing, taper=taper,
-                  gloss=gloss)  # fmt: skip
+    def block(
+        place: tuple[float, float, float],
+        extent: tuple[float, float, float],
+        paint: Colour,
+        taper: float = 1.0,
+        gloss: float = 0.15,
+    ) -> None:
+        scaled = [side * size for side in extent]
+        build.box(at(*place), scaled, paint, turn=swing, taper=taper, gloss=gloss)
 
-    block(0, -0.4, 0.95, 2.5, 3.0, 0.35, (60, 62, 66))
-    block(0.1, -1.2, 1.3, 2.5, 1.5, 0.95, colour, 0.94)
-    block(0.75, -0.1, 1.3, 0.9, 1.3, 0.6, shade(colour, 0.92))
-    block(-0.75, 0.35, 1.3, 0.95, 1.5, 1.55, (70, 62, 55), 0.9, 0.6)
-    block(-0.75, 0.35, 2.85, 0.92, 1.45, 0.12, colour)
-    block(-0.75, 0.35, 1.28, 0.98, 1.53, 0.5, colour)
+    block((0, -0.4, 0.95), (2.5, 3.0, 0.35), (60, 62, 66))
+    block((0.1, -1.2, 1.3), (2.5, 1.5, 0.95), colour, 0.94)
+    block((0.75, -0.1, 1.3), (0.9, 1.3, 0.6), shade(colour, 0.92))
+    block((-0.75, 0.35, 1.3), (0.95, 1.5, 1.55), (70, 62, 55), 0.9, 0.6)
+    block((-0.75, 0.35, 2.85), (0.92, 1.45, 0.12), colour)
+    block((-0.75, 0.35, 1.28), (0.98, 1.53, 0.5), colour)
     boom = 0.55 + 0.35 * (1 - reach)
     knee = at(0.15, 1.0 + 2.6 * np.cos(boom), 1.7 + 3.4 * np.sin(boom))
     elbow = at(0.15, 1.0 + 4.9 * np.cos(boom * 0.65), 1.7 + 3.6 * np.sin(boom * 0.85))
@@ -133,8 +142,8 @@ def excavator(
     build.box(tip, (0.95 * size, 0.9 * size, 0.95 * size), (60, 66, 74), turn=swing, taper=0.72)
     for k in range(4):
         x = tip[0] + (k - 1.5) * 0.25 * size * c
-        build.stroke((x, tip[1], tip[2] + 0.05), (x + 0.2 * s, tip[1] + 0.2 * c, tip[2] - 0.1), 0.04,
-                     (120, 122, 124))  # fmt: skip
+        point = (x + 0.2 * s, tip[1] + 0.2 * c, tip[2] - 0.1)
+        build.stroke((x, tip[1], tip[2] + 0.05), point, 0.04, (120, 122, 124))
     build.shadow_of(np.array([at(0, 0.5, 1.5), knee, elbow, wrist, tip]))
     return build.done(), (2.0 * size, 2.4 * size)
 
