@@ -101,10 +101,10 @@ class PacketWindow:
         self._read = 0
         self._origin = 0
         self._decode_s = float("-inf")
+        self._released_s = float("-inf")
         self._bytes = 0
         self._source = self._demux()
         self.last_s = 0.0
-        self.last_key_s: float | None = None
         self.ended = False
         self.damaged = 0
         self.read_error: str | None = None
@@ -167,16 +167,10 @@ class PacketWindow:
             return list(self._kept)
 
     def release(self, before_s: float) -> None:
-        """Drop what no look at or after ``before_s`` can need."""
+        """Drop what no look at or after ``before_s`` can need, now and as reading goes on."""
         with self._lock:
-            place = bisect_right(self._starts, (before_s, self._read)) - 1
-            if place <= 0:
-                return
-            first = self._starts[place][1]
-            del self._starts[:place]
-            while self._first_kept < first:
-                self._bytes -= self._kept.popleft().packet.size
-                self._first_kept += 1
+            self._released_s = max(before_s, self._released_s)
+            self._drop()
 
     def close(self) -> None:
         """Close the file; nothing more is read."""
@@ -186,6 +180,16 @@ class PacketWindow:
             self._kept.clear()
             self._starts.clear()
             self._bytes = 0
+
+    def _drop(self) -> None:
+        place = bisect_right(self._starts, (self._released_s, self._read)) - 1
+        if place <= 0:
+            return
+        first = self._starts[place][1]
+        del self._starts[:place]
+        while self._first_kept < first:
+            self._bytes -= self._kept.popleft().packet.size
+            self._first_kept += 1
 
     def _kept_at(self, index: int) -> StoredPacket | None:
         place = index - self._first_kept
@@ -214,13 +218,13 @@ class PacketWindow:
         packet.opaque = Place(stored.index)
         if key or not self._read:
             self._starts.append((time_s, self._read))
-        if key:
-            self.last_key_s = time_s
         if repaired:
             self.repaired_at_s.append(time_s)
         self._read += 1
         self._kept.append(stored)
         self._bytes += packet.size
+        if key:
+            self._drop()
         self._decode_s = stored.decode_s
         self.last_s = max(self.last_s, time_s)
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -45,7 +45,7 @@ class ScanInput:
     paths: tuple[Path, ...]
     name: str
     camera_id: str
-    url: str = ""
+    url: str = field(default="", repr=False)
 
     @property
     def path(self) -> Path:

@@ -107,15 +107,16 @@ def stretch(
     opened = _open(path)
     try:
         window = _sought(opened, start_s) if seek else opened.window
-        first = window.start_before(start_s)
+        window.release(start_s)
         window.read_past(start_s)
-        first = window.start_before(start_s) or first
+        first = window.start_before(start_s)
         if first is None:
             return
         run = Run(opened.decoder, window, first, Rung.FULL, stored_order=opened.stored_order)
         _, picture = run.around(start_s - SAME_PICTURE_S)
         while picture is not None and picture.time_s <= end_s + SAME_PICTURE_S:
             yield _frame(picture, Rung.FULL, camera_id, start)
+            window.release(picture.time_s)
             _, picture = run.around(picture.time_s + 1e-9)
     finally:
         opened.close()
@@ -168,14 +169,20 @@ class Recording:
                 f"timestamps repaired at {places}" + (f" and {more} more places" if more else "")
             )
         if window.damaged:
-            notes.append(f"{window.damaged} damaged packets skipped")
+            notes.append(f"damaged packets skipped: {window.damaged}")
         if window.ended:
             declared = self._opened.declared_s
             if window.read_error is not None:
                 notes.append(f"unreadable after {window.last_s:.1f} s: {window.read_error}")
-            elif declared is not None and window.last_s < declared - max(1.0, 0.02 * declared):
+            elif declared is not None and self._last_stored_s < 0.98 * declared - 1.0:
                 notes.append(f"truncated after {window.last_s:.1f} s of {declared:.1f} s")
         return notes
+
+    @property
+    def _last_stored_s(self) -> float:
+        """Time of the last picture as the header's length counts it, which may not begin at 0."""
+        origin_s = float(self._window.origin * time_base(self._opened.stream))
+        return self._window.last_s + max(0.0, origin_s)
 
     def submit(self, time_s: float, tolerance_s: float) -> Future[Frame | None]:
         """See :meth:`vision.frames.source.FrameSource.submit`."""

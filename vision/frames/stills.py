@@ -272,7 +272,8 @@ def _read_header(path: Path, timezone: tzinfo) -> _Still:
     origin: Origin = "exif"
     if taken is None:
         taken, origin = time_in_name(path.name, timezone), "file_name"
-    if orientation in {5, 6, 7, 8}:
+    # Pillow turns TIFF by itself and states the turned size.
+    if orientation in {5, 6, 7, 8} and kind != "tiff":
         width, height = height, width
     return _Still(path, width, height, DEGREES.get(orientation, 0), kind, taken, origin)
 
