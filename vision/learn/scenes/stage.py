@@ -103,6 +103,7 @@ class Director:
         self._busy: dict[Side, list[tuple[float, float]]] = {"left": [], "right": []}
         self._guests: dict[tuple[float, int], list[tuple[Course, float, str]]] = {}
         self._gaps: dict[int, tuple[float, float]] = {}
+        self._inside_taken: list[tuple[float, float]] = []
 
     def cast(self) -> Cast:
         """Place everything."""
@@ -424,13 +425,17 @@ class Director:
             self._events.append(PlannedEvent("hoarding_missing", tuple(ids), start, end))
 
     def _inside(self, depth_m: tuple[float, float], along_m: tuple[float, float]) -> Pose:
+        """A free spot behind the hoarding (without a site, beyond the right facade)."""
         rng, layout = self._rng, self._layout
-        depth = float(rng.uniform(*depth_m))
-        if layout.site is None:
-            x = layout.facade("right") + depth
-        else:
-            x = hoarding_x(layout) + _sign(layout.site) * depth
-        return Pose(x, float(rng.uniform(*along_m)), float(rng.uniform(0, 6.3)))
+        edge = layout.facade("right") if layout.site is None else hoarding_x(layout)
+        sign = 1 if layout.site is None else _sign(layout.site)
+        for _ in range(12):
+            x = edge + sign * float(rng.uniform(*depth_m))
+            y = float(rng.uniform(*along_m))
+            if all(np.hypot(x - a, y - b) > 7.5 for a, b in self._inside_taken):
+                break
+        self._inside_taken.append((x, y))
+        return Pose(x, y, float(rng.uniform(0, 6.3)))
 
     def _machine(self, cue: MachineCue) -> None:
         pose = self._inside(cue.depth_m, cue.along_m)

@@ -265,11 +265,9 @@ def derelict(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
     colour = mix(paint(rng), DUST, float(rng.uniform(0.1, 0.45)))
     dust: Colour = mix(DUST, (90, 110, 118), float(rng.random()))
     build = Builder(
-        Finish(
-            grain=0.12, dirt=dust, dirt_share=float(rng.uniform(0.12, 0.4) * (0.6 + 0.4 * state))
-        )
+        Finish(grain=0.12, dirt=dust, dirt_share=float(rng.uniform(0.06, 0.34) * state))
     )
-    glass: Colour = mix((70, 72, 72), DUST, float(rng.uniform(0.2, 0.7)))
+    glass: Colour = mix((48, 48, 48), DUST, float(rng.uniform(0.0, 0.5)))
     broken = rng.random() < 0.55
     if broken:
         glass = (16, 16, 18)
