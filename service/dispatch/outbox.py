@@ -31,7 +31,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from service.dispatch.destination import Destination
 from vision.errors import InputError, JiexuError
-from vision.files import write_atomically
 
 _VERSION = 1
 
@@ -324,16 +323,22 @@ class Outbox:
         return sum(self._counts[state] for state in states)
 
     def lacks(self, event_id: str) -> bool:
-        """Whether a message is to be enqueued: unknown, withdrawn, or open and its body lost."""
+        """Whether a message is to be enqueued: unknown, withdrawn, or open and its body spoilt."""
         known = self._deliveries.get(event_id)
         if known is None or known.state is State.WITHDRAWN:
             return True
-        return known.is_open and not self._body_path(known).is_file()
+        if not known.is_open:
+            return False
+        try:
+            self.body(known)
+        except InputError:
+            return True
+        return False
 
     def enqueue(self, messages: Iterable[Message], now: datetime) -> int:
         """Take in the messages that the outbox :meth:`lacks`.
 
-        A message keeps the body that it was enqueued with.
+        A message keeps the body that it was enqueued with, unless a power cut took that.
 
         Returns:
             Number of messages that were not known.
@@ -360,7 +365,6 @@ class Outbox:
             self._store(self._body_path(entry), message.body)
             entries.append(entry)
         if entries:
-            _sync_folder(self._events)
             self._record(entries)
         return new
 
@@ -447,8 +451,12 @@ class Outbox:
         return self._events / f"{delivery.body_sha256}.json"
 
     def _store(self, path: Path, body: bytes) -> None:
+        # Not synced one by one, which takes seconds for hundreds: what a power cut spoils is known
+        # by its hash and built anew from violations.jsonl.
+        partial = path.with_suffix(".partial")
         try:
-            write_atomically(path, body)
+            partial.write_bytes(body)
+            partial.replace(path)
         except OSError as error:
             raise OutboxWriteError(f"{path}: cannot be written: {error.strerror}") from error
 

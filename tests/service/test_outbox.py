@@ -64,18 +64,21 @@ def test_a_known_message_keeps_its_first_body(tmp_path: Path) -> None:
         assert outbox.body(next(iter(outbox))) == MESSAGES[0].body
 
 
-def test_a_lost_body_is_replaced_and_a_changed_one_is_noticed(tmp_path: Path) -> None:
+def test_a_lost_or_spoilt_body_is_noticed_and_replaced(tmp_path: Path) -> None:
     with Outbox.open(tmp_path, HERE) as outbox:
         outbox.enqueue(MESSAGES[:1], T0)
         (file,) = (tmp_path / "outbox/events").iterdir()
-        file.write_bytes(b"forged")
-        with pytest.raises(InputError, match="was changed"):
-            outbox.body(next(iter(outbox)))
-        file.unlink()
-        with pytest.raises(InputError, match=file.name):
-            outbox.body(next(iter(outbox)))
-        assert outbox.enqueue(MESSAGES[:1], T0) == 0
-        assert outbox.body(next(iter(outbox))) == MESSAGES[0].body
+        for spoil, says in (
+            (lambda: file.write_bytes(b""), "was changed"),
+            (file.unlink, "No such"),
+        ):
+            assert not outbox.lacks("case_0")
+            spoil()
+            with pytest.raises(InputError, match=f"{file.name}.*{says}"):
+                outbox.body(next(iter(outbox)))
+            assert outbox.lacks("case_0")
+            assert outbox.enqueue(MESSAGES[:1], T0) == 0
+            assert outbox.body(next(iter(outbox))) == MESSAGES[0].body
 
 
 def test_destinations_do_not_know_of_each_other(tmp_path: Path) -> None:
