@@ -1,0 +1,224 @@
+"""Measure a detector on the validation pictures of a built data set.
+
+Classes that nobody looked for in a picture (``unknown`` in ``pictures.json``) are neither found nor
+missed there: each class is measured on the pictures in which it was labelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.detect.detections import Detections
+from vision.detect.detector import Detector
+from vision.errors import InputError
+from vision.frames.frame import Image
+from vision.learn.dataset import Picture, read_boxes, read_pictures
+
+MATCH_IOU = 0.5
+"""A detection finds a labelled box of its class from this overlap."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """One picture, what people labelled in it and what the detector found.
+
+    Attributes:
+        picture: The picture.
+        truth: Labelled boxes by class: ``(n, 4)`` float32 corners in pixels.
+        found: The detections, down to very low confidence.
+    """
+
+    picture: Picture
+    truth: Mapping[str, NDArray[np.float32]]
+    found: Detections
+
+
+@dataclass(frozen=True, eq=False)
+class ClassScore:
+    """How well one class is found.
+
+    Attributes:
+        name: Class.
+        pictures: Pictures in which the class was labelled or known to be absent.
+        boxes: Labelled boxes in them.
+        ap50: Average precision at IoU 0.5; None without boxes.
+        confidence: ``(n,)`` float32 confidences of the detections, falling.
+        correct: ``(n,)`` whether each of them found a box that none before it had found.
+    """
+
+    name: str
+    pictures: int
+    boxes: int
+    ap50: float | None
+    confidence: NDArray[np.float32]
+    correct: NDArray[np.bool_]
+
+    def at(self, threshold: float) -> tuple[float | None, float | None]:
+        """Precision and recall of the detections from a confidence up; None if undefined."""
+        kept = self.confidence >= threshold
+        right = int(self.correct[kept].sum())
+        precision = right / int(kept.sum()) if kept.any() else None
+        return precision, right / self.boxes if self.boxes else None
+
+
+def examine(
+    detector: Detector,
+    data_dir: Path,
+    *,
+    keep: Callable[[Picture], bool] = lambda picture: picture.split == "val",
+) -> list[Examined]:
+    """Run a detector over pictures of a built data set.
+
+    Args:
+        detector: Its thresholds should be near zero, or precision at low confidence is unknown. Its
+            classes are compared with the data set's by name.
+        data_dir: Built by :func:`vision.learn.dataset.build_dataset`.
+        keep: Which pictures to take.
+
+    Raises:
+        InputError: The data set or one of its pictures cannot be read.
+    """
+    import yaml
+
+    data = yaml.safe_load((data_dir / "data.yaml").read_text(encoding="utf-8"))
+    names = tuple(data["names"].values())
+    examined = []
+    for picture in filter(keep, read_pictures(data_dir)):
+        image = _read(data_dir / picture.file)
+        h, w = image.shape[:2]
+        label = data_dir / "labels" / Path(picture.file).relative_to("images").with_suffix(".txt")
+        boxes = read_boxes(label, names)
+        truth = {
+            name: (
+                np.array([b.xyxy for b in boxes if b.name == name], np.float32).reshape(-1, 4)
+                * np.array([w, h, w, h], np.float32)
+            )
+            for name in {b.name for b in boxes}
+        }
+        examined.append(Examined(picture, truth, detector.detect([image])[0]))
+    return examined
+
+
+def score(examined: Sequence[Examined], name: str) -> ClassScore:
+    """Measure one class.
+
+    Detections are taken from the most confident down; each finds the free labelled box with the
+    largest overlap if that is at least :data:`MATCH_IOU`. The average precision is COCO's: the mean
+    over 101 recalls of the best precision at that recall or above.
+    """
+    known = [e for e in examined if name not in e.picture.unknown]
+    total = sum(len(e.truth.get(name, ())) for e in known)
+    confidence: list[float] = []
+    correct: list[bool] = []
+    for e in known:
+        truth = e.truth.get(name, np.empty((0, 4), np.float32))
+        free = np.ones(len(truth), bool)
+        for box, c in _of_class(e.found, name):
+            overlaps = np.where(free, _iou(box, truth), 0.0)
+            best = int(overlaps.argmax()) if len(overlaps) else -1
+            hit = best >= 0 and bool(overlaps[best] >= MATCH_IOU)
+            if hit:
+                free[best] = False
+            confidence.append(c)
+            correct.append(hit)
+    order = np.argsort(-np.array(confidence, np.float32), kind="stable")
+    sorted_confidence = np.array(confidence, np.float32)[order]
+    sorted_correct = np.array(correct, bool)[order]
+    ap50 = _average_precision(sorted_correct, total) if total else None
+    return ClassScore(name, len(known), total, ap50, sorted_confidence, sorted_correct)
+
+
+def choose_threshold(
+    measured: ClassScore,
+    *,
+    precision: float,
+    default: float,
+    fewest_boxes: int = 15,
+    lowest: float = 0.2,
+    highest: float = 0.7,
+) -> float:
+    """Choose the lowest confidence from which a class is precise enough.
+
+    Args:
+        measured: The class on validation pictures.
+        precision: Wanted precision.
+        default: Taken where fewer than ``fewest_boxes`` are labelled.
+        fewest_boxes: See ``default``.
+        lowest: The result is not below this.
+        highest: The result is not above this, even where the wanted precision is not reached.
+
+    Returns:
+        A multiple of 0.05.
+    """
+    if measured.boxes < fewest_boxes:
+        return default
+    for step in range(round(lowest * 20), round(highest * 20) + 1):
+        reached, _ = measured.at(step / 20)
+        if reached is not None and reached >= precision:
+            return step / 20
+    return highest
+
+
+def false_boxes(
+    examined: Sequence[Examined], thresholds: Mapping[str, float]
+) -> tuple[int, dict[str, int]]:
+    """Count boxes of classes that are known to be absent from a picture.
+
+    Args:
+        examined: Pictures; a class counts in those where it is neither labelled nor unknown.
+        thresholds: Classes to count and their smallest confidence.
+
+    Returns:
+        Number of pictures with at least one such box, and boxes a class.
+    """
+    pictures = 0
+    boxes = dict.fromkeys(thresholds, 0)
+    for e in examined:
+        absent = set(thresholds) - set(e.truth) - set(e.picture.unknown)
+        wrong = [n for _, c, n in e.found.rows() if n in absent and c >= thresholds[n]]
+        for name in wrong:
+            boxes[name] += 1
+        pictures += bool(wrong)
+    return pictures, boxes
+
+
+def _of_class(found: Detections, name: str) -> Iterator[tuple[NDArray[np.float32], float]]:
+    if name not in found.names:
+        return
+    mine = found[found.class_id == found.names.index(name)]
+    for i in np.argsort(-mine.confidence, kind="stable"):
+        yield mine.xyxy[i], float(mine.confidence[i])
+
+
+def _iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    low = np.maximum(box[:2], others[:, :2])
+    high = np.minimum(box[2:], others[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
+    iou: NDArray[np.float32] = shared / np.maximum(areas - shared, 1e-9)
+    return iou
+
+
+def _average_precision(correct: NDArray[np.bool_], total: int) -> float:
+    if not len(correct):
+        return 0.0
+    right = np.cumsum(correct)
+    recall = right / total
+    precision = right / np.arange(1, len(correct) + 1)
+    best_from_here = np.maximum.accumulate(precision[::-1])[::-1]
+    at = np.searchsorted(recall, np.linspace(0, 1, 101) - 1e-9)
+    return float(np.append(best_from_here, 0.0)[np.minimum(at, len(correct))].mean())
+
+
+def _read(path: Path) -> Image:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f"{path}: no picture that can be read")
+    return cast("Image", image)
