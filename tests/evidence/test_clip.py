@@ -58,6 +58,8 @@ def check(cut: Cut, pictures: Pictures, *, slack_s: float = 0.1) -> None:
         ("a.mp4", {"gop_s": 30.0}, False),
         ("a.mp4", {"pix_fmt": "yuv444p"}, False),
         ("a.avi", {"codec": "mpeg4"}, False),
+        ("a.avi", {"codec": "mpeg4", "b_frames": 2}, False),
+        ("a.avi", {"b_frames": 2}, False),
         ("a.mkv", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}, False),
         ("a.mkv", {"codec": "libx265"}, False),
     ],
@@ -121,6 +123,23 @@ def test_a_recording_that_begins_between_keyframes_still_gives_a_clip(tmp_path: 
     assert any(time_of(p) == pytest.approx(3.0, abs=0.3) for _, p in pictures)
     assert len(pictures) > 10
     assert cut.start_s >= 0.0
+
+
+@pytest.mark.parametrize("masks", [(), (CORNER,)])
+def test_joined_recordings_are_cut_on_the_repaired_time_line(
+    tmp_path: Path, masks: tuple[Zone, ...]
+) -> None:
+    """The clock of the second half starts anew: 15 s in all are 3 s into it."""
+    half = record(tmp_path / "half.ts", size=(320, 240)).read_bytes()
+    (tmp_path / "joined.ts").write_bytes(half + half)
+    cut = cut_clip(
+        tmp_path / "joined.ts", tmp_path / "c.mp4", start_s=15.0, duration_s=4.0, privacy=masks
+    )
+    pictures = play(tmp_path / "c.mp4")
+    assert cut.start_s == pytest.approx(15.0, abs=0.01)
+    assert cut.duration_s == pytest.approx(4.0, abs=0.2)
+    if not masks:
+        assert time_of(pictures[0][1]) == pytest.approx(3.0, abs=0.11)
 
 
 def test_turned_recordings_come_out_upright(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import vision.report.html
+from vision.frames.frame import Rung
+from vision.frames.wallclock import Origin
 from vision.observe.look import Health
 from vision.report.strings import TEXT, english
 from vision.rules.kinds import KINDS
@@ -29,8 +32,17 @@ def test_what_the_page_asks_for_is_there() -> None:
     assert len(asked) > 80
 
 
-def test_kinds_and_camera_states_have_words() -> None:
+def test_no_text_is_left_over() -> None:
+    sources = [*TEMPLATES.iterdir(), Path(vision.report.html.__file__)]
+    used = "".join(path.read_text("utf-8") for path in sources)
+    plain = {key for key in TEXT if "." not in key}
+    assert {key for key in plain if not re.search(rf"[\"']{key}[\"']", used)} == set()
+
+
+def test_kinds_rungs_origins_and_camera_states_have_words() -> None:
     assert {f"kind.{kind}" for kind in KINDS} <= TEXT.keys()
+    assert {f"rung.{rung}" for rung in Rung} <= TEXT.keys()
+    assert {f"origin.{origin}" for origin in get_args(Origin)} <= TEXT.keys()
     assert {f"health.{health}" for health in Health if health is not Health.OK} <= TEXT.keys()
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from heapq import heappop, heappush
+from itertools import pairwise
+from math import inf
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -20,7 +25,9 @@ from av.video.stream import VideoStream
 from vision.errors import InputError
 from vision.evidence.manifest import EvidenceFile, describe
 from vision.evidence.privacy import mask_privacy, privacy_zones
+from vision.frames.demux import PacketWindow, time_base
 from vision.frames.frame import Image
+from vision.frames.recording import SEEKABLE
 from vision.zones import Zone
 
 DURATION_S = 8.0
@@ -30,6 +37,8 @@ _MAX_FPS = 25
 _MIN_FPS = 5
 _COPY_SLACK_S = 3.0
 _EARLIER_S = 15.0
+_STRIDE_S = 10.0
+MAX_CLIP_S = 600.0
 _COPY_PROFILES = {"Constrained Baseline", "Baseline", "Main", "High"}
 _COPY_FORMATS = {"yuv420p", "yuvj420p"}
 # Supplemental units carry encoder settings and, from some cameras, places and serial numbers.
@@ -131,10 +140,10 @@ def cut_clip(
     part = out.with_name(f".{out.name}.partial")
     masks = privacy_zones(privacy)
     try:
-        span = _span(recording, max(0.0, start_s), duration_s)
-        cut = None if masks else _copy(recording, part, span)
-        if cut is None:
-            cut = _encode(recording, part, span, masks)
+        with _stretch(recording, max(0.0, start_s), duration_s) as stretch:
+            cut = None if masks else _copy(stretch, part)
+            if cut is None:
+                cut = _encode(recording, stretch, part, masks)
         part.replace(out)
         return cut
     except (FFmpegError, OSError) as error:
@@ -143,169 +152,194 @@ def cut_clip(
         part.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class _Span:
-    """Where to read, in the units of the video stream.
+@dataclass(frozen=True, eq=False)
+class _Stretch:
+    """Packets from the last keyframe before the start on, in stored order.
+
+    Their timestamps count from the start of the recording, repaired as frames' are, so that a
+    second of the clip is the same second as in the results.
 
     Attributes:
-        seek: Timestamp to seek to before reading, ``None`` for the start of the file.
-        key: Timestamp of the packet to begin at.
-        start: First timestamp wanted.
-        end: First timestamp not wanted.
-        origin: Timestamp of the start of the recording.
-        unit: Seconds per unit.
+        stream: Where they are from; its codec is fresh.
+        packets: Packets with times in ticks.
+        start: First tick wanted.
+        end: First tick not wanted.
+        unit: Seconds per tick.
+        stored_order: Times follow the order of storage although pictures are shown in another.
+        timed: Every packet had both timestamps, in order, and none was repaired.
     """
 
-    seek: int | None
-    key: int
+    stream: VideoStream
+    packets: list[Packet[VideoStream]]
     start: int
     end: int
-    origin: int
     unit: Fraction
+    stored_order: bool
+    timed: bool
+
+    @property
+    def key(self) -> int:
+        """Time of the first packet."""
+        return _known(self.packets[0].pts)
+
+    def seconds(self, time: int) -> float:
+        """Ticks as seconds from the start of the recording."""
+        return float(time * self.unit)
 
 
-def _open(recording: Path) -> InputContainer:
-    return av.open(str(recording), metadata_errors="ignore")
+def _open(path: Path) -> InputContainer:
+    return av.open(str(path), metadata_errors="ignore")
 
 
 def _video(container: InputContainer, recording: Path) -> VideoStream:
-    if not container.streams.video:
-        raise InputError(f"{recording}: no video stream")
-    return container.streams.video[0]
+    for stream in container.streams.video:
+        if not stream.disposition & stream.disposition.attached_pic:
+            return stream
+    raise InputError(f"{recording}: no video stream")
 
 
-def _time(packet: Packet[VideoStream]) -> int | None:
-    return packet.pts if packet.pts is not None else packet.dts
+@contextmanager
+def _stretch(recording: Path, start_s: float, duration_s: float) -> Iterator[_Stretch]:
+    """Read the packets of a stretch; one past the end becomes the last seconds."""
+    with _window(recording, start_s) as (container, window):
+        _read_to(window, start_s)
+        past_end = window.ended and window.last_s < start_s
+        last_s = window.last_s
+        if not past_end:
+            yield _collect(recording, container, window, start_s, start_s + duration_s)
+    if past_end:
+        start_s = max(0.0, last_s - duration_s)
+        with _window(recording, start_s) as (container, window):
+            _read_to(window, start_s)
+            yield _collect(recording, container, window, start_s, inf)
 
 
-def _packets(
-    container: InputContainer, stream: VideoStream, seek: int | None
-) -> Iterator[Packet[VideoStream]]:
-    """Packets with data, from a seek on; a file broken in the middle ends there."""
-    if seek is not None:
-        container.seek(seek, stream=stream)
-    try:
-        for packet in container.demux(stream):
-            if packet.size:
-                yield packet
-    except FFmpegError:
-        return
-
-
-def _span(recording: Path, start_s: float, duration_s: float) -> _Span:
-    """Find the packet to begin at: the last keyframe at or before the start."""
+@contextmanager
+def _window(recording: Path, start_s: float) -> Iterator[tuple[InputContainer, PacketWindow]]:
+    """Packets from a keyframe before the start on, by the index where it can be trusted."""
     with _open(recording) as container:
-        stream = _video(container, recording)
-        if stream.time_base is None:
-            raise InputError(f"{recording}: its video has no time base")
-        unit = stream.time_base
-        first = next((_time(p) for p in _packets(container, stream, None)), None)
+        window = _sought(container, _video(container, recording), start_s)
+        if window is not None:
+            yield container, window
+            return
+    # A seek that failed leaves the container anywhere.
+    with _open(recording) as container:
+        yield container, PacketWindow(container, _video(container, recording))
+
+
+def _sought(container: InputContainer, stream: VideoStream, start_s: float) -> PacketWindow | None:
+    window = PacketWindow(container, stream)
+    if not window.head() or start_s <= window.head()[-1].decode_s:
+        return window
+    if not set(container.format.name.split(",")) & SEEKABLE:
+        return window
+    for earlier_s in (0.0, _EARLIER_S):
+        target = window.origin + round(max(0.0, start_s - earlier_s) / time_base(stream))
+        try:
+            container.seek(target, stream=stream)
+        except (FFmpegError, OSError):
+            return None
+        sought = PacketWindow(container, stream, origin=window.origin)
+        first = sought.at(0)
+        if first is not None and first.key and first.time_s <= start_s:
+            return sought
+    return None
+
+
+def _read_to(window: PacketWindow, start_s: float) -> None:
+    """Read on to the start, keeping no more than one keyframe and what follows it."""
+    time_s = 0.0
+    while time_s < start_s and not window.ended:
+        time_s = min(time_s + _STRIDE_S, start_s)
+        window.read_past(time_s)
+        window.release(time_s)
+
+
+def _collect(
+    recording: Path, container: InputContainer, window: PacketWindow, start_s: float, end_s: float
+) -> _Stretch:
+    stream = _video(container, recording)
+    # One picture more tells how long the last one is shown.
+    window.read_past(min(end_s, window.last_s + MAX_CLIP_S))
+    first = window.start_before(start_s)
     if first is None:
         raise InputError(f"{recording}: no picture in it")
-    origin = stream.start_time if stream.start_time is not None else first
-
-    def at(seconds: float) -> int:
-        return origin + round(seconds / unit)
-
-    length = at(duration_s) - origin
-    start = at(start_s)
-    for seek in (start, max(origin, start - round(_EARLIER_S / unit)), None):
-        key, last = _key_before(recording, seek, start)
-        if last is None or last < start:
-            continue
-        if key is not None:
-            return _Span(seek, key, start, start + length, origin, unit)
-    # No keyframe lies before the start, or the recording ends before it.
-    _, last = _key_before(recording, None, None)
-    last = first if last is None else last
-    if last < start:
-        start = max(origin, last - length)
-    key, _ = _key_before(recording, None, start)
-    return _Span(None, first if key is None else key, start, start + length, origin, unit)
-
-
-def _key_before(
-    recording: Path, seek: int | None, start: int | None
-) -> tuple[int | None, int | None]:
-    """Last keyframe at or before ``start``, and the time of the last packet that was read."""
-    key = last = None
-    with _open(recording) as container:
-        stream = _video(container, recording)
-        try:
-            for packet in _packets(container, stream, seek):
-                time = _time(packet)
-                if time is None:
-                    continue
-                last = time if last is None else max(last, time)
-                if packet.is_keyframe and (start is None or time <= start):
-                    key = time
-                if start is not None and time > start:
-                    break
-        except FFmpegError:
-            return None, None
-    return key, last
+    stored = [s for s in window.head() if s.index >= first.index and s.decode_s <= end_s]
+    unit = time_base(stream)
+    shown = [s.time_s for s in stored]
+    timed = not window.repaired_at_s and all(
+        s.packet.pts is not None and s.packet.dts is not None for s in stored
+    )
+    for one in stored:
+        one.packet.pts = round(one.time_s / unit)
+        one.packet.dts = round(one.decode_s / unit)
+    return _Stretch(
+        stream=stream,
+        packets=[one.packet for one in stored],
+        start=round(start_s / unit),
+        end=round(min(end_s, window.last_s + 1.0) / unit),
+        unit=unit,
+        stored_order=bool(stream.codec_context.has_b_frames)
+        and len(shown) > 1
+        and all(a < b for a, b in pairwise(shown)),
+        timed=timed,
+    )
 
 
-def _from_key(
-    container: InputContainer, stream: VideoStream, span: _Span
-) -> Iterator[Packet[VideoStream]]:
-    begun = False
-    for packet in _packets(container, stream, span.seek):
-        begun = begun or _time(packet) == span.key
-        if begun:
-            yield packet
-
-
-def _copy(recording: Path, part: Path, span: _Span) -> Cut | None:
+def _copy(stretch: _Stretch, part: Path) -> Cut | None:
     """Copy packets; ``None`` where the clip would not play, or would start much too early."""
-    if (span.start - span.key) * span.unit > _COPY_SLACK_S:
+    packets = _whole_packets(stretch)
+    coder = stretch.stream.codec_context
+    if (
+        not packets
+        or stretch.seconds(stretch.start - stretch.key) > _COPY_SLACK_S
+        or coder.name != "h264"
+        or coder.profile not in _COPY_PROFILES
+        or coder.pix_fmt not in _COPY_FORMATS
+        or not coder.extradata
+    ):
         return None
-    with _open(recording) as source:
-        stream = _video(source, recording)
-        coder = stream.codec_context
-        if (
-            coder.name != "h264"
-            or coder.profile not in _COPY_PROFILES
-            or coder.pix_fmt not in _COPY_FORMATS
-            or not coder.extradata
-        ):
-            return None
-        packets = _whole_packets(source, stream, span)
-        if not packets or not packets[0].is_keyframe:
-            return None
-        # Filtering empties packets, so their times are kept aside.
-        times = sorted(_known(packet.pts) for packet in packets)
-        with _muxer(part) as sink:
-            try:
-                target = sink.add_stream_from_template(stream)
-                target.metadata.clear()
-                filters = BitStreamFilterContext(_WITHOUT_SEI, stream)
-                for packet in packets:
-                    packet.pts = _known(packet.pts) - span.key
-                    packet.dts = _known(packet.dts) - span.key
-                    for kept in filters.filter(packet):
-                        kept.stream = target
-                        sink.mux(kept)
-                for kept in filters.filter(None):
+    # Filtering empties packets, so their times are kept aside.
+    times = sorted(_known(packet.pts) for packet in packets)
+    with _muxer(part) as sink:
+        try:
+            target = sink.add_stream_from_template(stretch.stream)
+            target.metadata.clear()
+            filters = BitStreamFilterContext(_WITHOUT_SEI, stretch.stream)
+            for packet in packets:
+                # The packets still serve for encoding where copying fails.
+                copy = _copied(packet, stretch.key)
+                for kept in filters.filter(copy):
                     kept.stream = target
                     sink.mux(kept)
-            except (FFmpegError, ValueError):
-                return None
+            for kept in filters.filter(None):
+                kept.stream = target
+                sink.mux(kept)
+        except (FFmpegError, ValueError):
+            return None
     played = _played(part)
     # Timestamps or parameter sets that survive copying but do not play show up here.
-    if played is None or played[1] < len(packets) * 0.9:
+    if played is None or played[1] < len(packets) * 0.9 or played[0].rotation:
         return None
     first, _ = played
-    if first.rotation:
-        return None
     step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
     return Cut(
-        start_s=float((span.key - span.origin) * span.unit),
-        duration_s=float((times[-1] - times[0] + step) * span.unit),
+        start_s=stretch.seconds(stretch.key),
+        duration_s=float((times[-1] - times[0] + step) * stretch.unit),
         width=first.width,
         height=first.height,
         copied=True,
     )
+
+
+def _copied(packet: Packet[VideoStream], origin: int) -> Packet[VideoStream]:
+    copy = cast("Packet[VideoStream]", Packet(bytes(packet)))
+    copy.time_base = packet.time_base
+    copy.pts = _known(packet.pts) - origin
+    copy.dts = _known(packet.dts) - origin
+    copy.duration = packet.duration
+    copy.is_keyframe = packet.is_keyframe
+    return copy
 
 
 def _known(time: int | None) -> int:
@@ -314,21 +348,19 @@ def _known(time: int | None) -> int:
     return time
 
 
-def _whole_packets(
-    source: InputContainer, stream: VideoStream, span: _Span
-) -> list[Packet[VideoStream]] | None:
-    """Packets to copy in decoding order, ``None`` when their timestamps are not in order."""
+def _whole_packets(stretch: _Stretch) -> list[Packet[VideoStream]]:
+    """Packets to copy in decoding order, none where their timestamps cannot be kept."""
     packets: list[Packet[VideoStream]] = []
-    for packet in _from_key(source, stream, span):
-        if packet.dts is None or packet.pts is None or packet.is_corrupt:
-            return None
-        if packet.dts >= span.end:
+    if not stretch.timed or stretch.stored_order or not stretch.packets[0].is_keyframe:
+        return packets
+    for packet in stretch.packets:
+        if _known(packet.dts) >= stretch.end:
             break
-        if packet.pts < span.key:
+        if _known(packet.pts) < stretch.key:
             # Pictures shown before the keyframe lean on others that are not copied.
             continue
-        if packets and packet.dts <= _known(packets[-1].dts):
-            return None
+        if packets and _known(packet.dts) <= _known(packets[-1].dts):
+            return []
         packets.append(packet)
     return packets
 
@@ -351,54 +383,52 @@ def _muxer(part: Path) -> OutputContainer:
     return av.open(str(part), "w", format="mp4", container_options=_MUXER)
 
 
-def _encode(recording: Path, part: Path, span: _Span, masks: Sequence[Zone]) -> Cut:
+def _encode(recording: Path, stretch: _Stretch, part: Path, masks: Sequence[Zone]) -> Cut:
     """Decode, mask, scale and encode at a constant rate."""
-    with _open(recording) as source:
-        stream = _video(source, recording)
-        rate = _rate(stream)
-        pictures = _pictures(source, stream, span, masks)
-        head = next(pictures, None)
-        if head is None:
-            raise InputError(f"{recording}: no picture could be decoded for the clip")
-        first_s, image = head
-        height, width = image.shape[:2]
-        with _muxer(part) as sink:
-            target = sink.add_stream("libx264", rate=rate)
-            assert isinstance(target, VideoStream)
-            target.width, target.height, target.pix_fmt = width, height, "yuv420p"
-            target.options = {"preset": "veryfast", "crf": "26", "profile": "high"}
-            coder = target.codec_context
-            # A fixed number of threads keeps the bytes the same on every machine.
-            coder.thread_count = 2
-            coder.time_base = Fraction(1, rate)
-            coder.gop_size = rate * 2
-            coder.color_range = 1
-            coder.colorspace = coder.color_primaries = coder.color_trc = 1
-            end_s = float((span.end - span.origin) * span.unit)
-            filters = BitStreamFilterContext(_WITHOUT_SEI, "h264")
+    rate = _rate(stretch.stream)
+    pictures = _pictures(stretch, masks)
+    head = next(pictures, None)
+    if head is None:
+        raise InputError(f"{recording}: no picture could be decoded for the clip")
+    first_s, image = head
+    height, width = image.shape[:2]
+    with _muxer(part) as sink:
+        target = sink.add_stream("libx264", rate=rate)
+        assert isinstance(target, VideoStream)
+        target.width, target.height, target.pix_fmt = width, height, "yuv420p"
+        target.options = {"preset": "veryfast", "crf": "26", "profile": "high"}
+        coder = target.codec_context
+        # A fixed number of threads keeps the bytes the same on every machine.
+        coder.thread_count = 2
+        coder.time_base = Fraction(1, rate)
+        coder.gop_size = rate * 2
+        coder.color_range = 1
+        coder.colorspace = coder.color_primaries = coder.color_trc = 1
+        end_s = stretch.seconds(stretch.end)
+        filters = BitStreamFilterContext(_WITHOUT_SEI, "h264")
 
-            def put(picture: Image | None, index: int) -> None:
-                frame = None
-                if picture is not None:
-                    frame = _yuv(picture, index, rate)
-                for packet in target.encode(frame):
-                    for kept in filters.filter(packet):
-                        kept.stream = target
-                        sink.mux(kept)
+        def put(picture: Image | None, index: int) -> None:
+            frame = None
+            if picture is not None:
+                frame = _yuv(picture, index, rate)
+            for packet in target.encode(frame):
+                for kept in filters.filter(packet):
+                    kept.stream = target
+                    sink.mux(kept)
 
-            count, last_s = 0, first_s
-            for time_s, following in pictures:
-                while first_s + count / rate < min(time_s, end_s) - 1e-6:
-                    put(image, count)
-                    count += 1
-                image, last_s = following, time_s
-            if count == 0 or last_s < end_s:
+        count, last_s = 0, first_s
+        for time_s, following in pictures:
+            while first_s + count / rate < min(time_s, end_s) - 1e-6:
                 put(image, count)
                 count += 1
-            put(None, count)
-            for kept in filters.filter(None):
-                kept.stream = target
-                sink.mux(kept)
+            image, last_s = following, time_s
+        if count == 0 or last_s < end_s:
+            put(image, count)
+            count += 1
+        put(None, count)
+        for kept in filters.filter(None):
+            kept.stream = target
+            sink.mux(kept)
     return Cut(first_s, count / rate, width, height, copied=False)
 
 
@@ -417,57 +447,51 @@ def _yuv(picture: Image, index: int, rate: int) -> VideoFrame:
     return frame
 
 
-def _pictures(
-    source: InputContainer, stream: VideoStream, span: _Span, masks: Sequence[Zone]
-) -> Iterator[tuple[float, Image]]:
-    """Times (seconds from the start of the recording) and scaled upright pictures of the span.
+def _pictures(stretch: _Stretch, masks: Sequence[Zone]) -> Iterator[tuple[float, Image]]:
+    """Times (seconds from the start of the recording) and scaled upright pictures.
 
     The last picture before the start is shown at the start; where none was decoded by then, the
-    first one after it begins the clip.
+    first one after it begins the clip. The last one given is the first past the end.
     """
     waiting: VideoFrame | None = None
     size: tuple[int, int] | None = None
     shown = False
-    for time, frame in _decoded(source, stream, span):
-        if time < span.start:
+    for time, frame in _decoded(stretch):
+        if time < stretch.start:
             waiting = frame
             continue
-        if waiting is not None and time > span.start:
-            size = size or _size(waiting)
-            yield float((span.start - span.origin) * span.unit), _upright(waiting, size, masks)
+        size = size or _size(frame)
+        if waiting is not None and time > stretch.start:
+            yield stretch.seconds(stretch.start), _upright(waiting, size, masks)
             shown = True
         waiting = None
-        if time >= span.end and shown:
-            yield float((time - span.origin) * span.unit), _upright(frame, size, masks)
+        if time >= stretch.end and shown:
+            yield stretch.seconds(time), _upright(frame, size, masks)
             return
-        size = size or _size(frame)
-        yield float((time - span.origin) * span.unit), _upright(frame, size, masks)
+        yield stretch.seconds(time), _upright(frame, size, masks)
         shown = True
-    if waiting is not None and not shown:
-        size = _size(waiting)
-        yield float((span.start - span.origin) * span.unit), _upright(waiting, size, masks)
+    if waiting is not None:
+        yield stretch.seconds(stretch.start), _upright(waiting, _size(waiting), masks)
 
 
-def _decoded(
-    source: InputContainer, stream: VideoStream, span: _Span
-) -> Iterator[tuple[int, VideoFrame]]:
+def _decoded(stretch: _Stretch) -> Iterator[tuple[int, VideoFrame]]:
     """Frames with rising timestamps; what does not decode is left out."""
-    stream.thread_type = "NONE"
-    step = max(1, round(1 / (_rate(stream) * span.unit)))
+    stretch.stream.thread_type = "NONE"
+    step = max(1, round(1 / (_rate(stretch.stream) * stretch.unit)))
     previous: int | None = None
-    packets: Iterator[Packet[VideoStream] | None] = iter(_from_key(source, stream, span))
-    ended = False
-    while not ended:
-        packet = next(packets, None)
-        ended = packet is None
+    due: list[int] = []
+    for packet in (*stretch.packets, None):
+        if packet is not None:
+            heappush(due, _known(packet.pts))
         try:
-            frames = stream.decode(packet)
+            frames = stretch.stream.decode(packet)
         except FFmpegError:
             continue
         for frame in frames:
-            time = frame.pts if frame.pts is not None else frame.dts
+            # Pictures come in the order shown; the times of storage belong to them in order.
+            time = heappop(due) if stretch.stored_order and due else frame.pts
             if time is None:
-                time = span.key if previous is None else previous + step
+                time = stretch.key if previous is None else previous + step
             if previous is not None and time <= previous:
                 time = previous + 1
             previous = time
