@@ -362,3 +362,19 @@ def test_memory_does_not_grow_with_time():
         alive.append(sum(one.ended_s is None for one in memory.update(look(t, *cars))))
     assert max(alive[1000:]) <= max(alive[:1000]) + 5
     assert max(alive) < 30
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_busy_lane_holds_no_car_for_long(seed):
+    """Other cars keep meeting the same place; none of them parks there."""
+    rng = np.random.default_rng(seed)
+    memory = SightingMemory()
+    longest_s = 0.0
+    for t in every(2, 0, 1200):
+        cars, x = [], -1500.0
+        while (x := x + 95 + float(rng.exponential(100))) < 1000:
+            if x > -50:
+                cars.append(seen("car", at(x, 500, 90, 60)))
+        for one in memory.update(look(t, *cars)):
+            longest_s = max(longest_s, one.last_seen_s - one.first_seen_s)
+    assert longest_s < 300

@@ -40,7 +40,8 @@ class MemorySettings:
         moved_iou: A standing thing has moved when the median of its recent boxes overlaps its place
             less; it is a new sighting then.
         recent_looks: Boxes in that median.
-        follow_share: Share by which a place follows its recent boxes in a look (a swaying camera).
+        follow_share: Share by which a place follows its recent boxes in a look (a swaying camera);
+            more in its first looks, for the first box may be a bad one.
         hidden_share: Share of a place that other things must cover to hide it.
         hidden_excess: By how much that must exceed what usually covers it while it is seen.
         max_hidden_s: A standing thing that stays hidden longer is given up.
@@ -49,8 +50,9 @@ class MemorySettings:
         absent_chance: A thing is gone when so many misses in a row were less likely than this for
             a thing detected as often as it was. A flickering detection thus gets more patience.
         min_detection_rate: Floor of that rate: bounds the patience.
-        min_steadiness: Share of recent clean looks that must see a standing thing unmoved; below
-            it is passing traffic that happens to meet the same place.
+        min_steadiness: Share of recent sights that must find a standing thing unmoved; one far off
+            weighs threefold. Below it is dense traffic that happens to meet one place again and
+            again; a parked car whose box jitters by 15 % stays clear of it.
         pass_looks: A thing that does not stand is dropped after so many looks without it.
         pass_hidden_s: Or when it stays hidden longer.
         gap_s: A pause between looks is a gap only when longer than this.
@@ -73,9 +75,9 @@ class MemorySettings:
     max_hidden_s: float = 3600.0
     absent_looks: int = 3
     gone_after_s: float = 20.0
-    absent_chance: float = 1e-4
+    absent_chance: float = 1e-5
     min_detection_rate: float = 0.35
-    min_steadiness: float = 0.25
+    min_steadiness: float = 0.6
     pass_looks: int = 2
     pass_hidden_s: float = 60.0
     gap_s: float = 60.0
@@ -106,7 +108,7 @@ class _Place:
     looks_still: int = 1
     standing: bool = False
     detection_rate: float = 0.9
-    steadiness: float = 1.0
+    steadiness: float = 0.85
     usual_cover: float = 0.0
 
     def vote(self, candidate: Candidate) -> None:
@@ -293,7 +295,6 @@ class SightingMemory:
                 place.misses += 1
                 if place.misses == 1:
                     place.first_miss_us = now
-                place.steadiness *= 1 - _STEADINESS_RATE
             kept.append(place)
         taken = set(matched.values())
         newcomers += [candidate for c, candidate in enumerate(found) if c not in taken]
@@ -357,9 +358,10 @@ class SightingMemory:
             if place.standing:
                 if overlap < settings.moved_iou:
                     self._enter(place, now, pause, seen=False, unknown=unknown)
-                    place.steadiness *= 1 - _STEADINESS_RATE
+                    place.steadiness *= 1 - _FAR_OFF_WEIGHT * _STEADINESS_RATE
                     return True
-                place.anchor = blend(place.anchor, box, settings.follow_share)
+                share = max(settings.follow_share, 1 / place.looks_seen)
+                place.anchor = blend(place.anchor, box, share)
         self._enter(place, now, pause, seen=True, unknown=unknown)
         place.vote(candidate)
         place.looks_seen += 1
@@ -405,6 +407,7 @@ class SightingMemory:
 
 _STEADINESS_RATE = 0.05
 _DETECTION_RATE = 0.05
+_FAR_OFF_WEIGHT = 3
 _COVER_RATE = 0.2
 
 
