@@ -157,6 +157,20 @@ def test_evidence_names_with_odd_letters_are_linked_safely(tmp_path: Path) -> No
     assert "./javascript%3Aalert%281%29/a%20b%23c%3F.jpg" in {a["href"] for a in page.all("a")}
 
 
+def test_inputs_are_named_by_file_and_folder_with_what_was_decoded(tmp_path: Path) -> None:
+    item = entry(
+        "/data/2026/gate.mp4",
+        container="mov,mp4,m4a",
+        decoded={"packets_read": 900, "decoded_keyframe": 20, "decoded_full": 1200},
+    )
+    page = report(run_folder(tmp_path, [item, failed("/data/x.mp4", "the file is empty")]))
+    assert page.all("b", title="/data/2026/gate.mp4")
+    assert "gate.mp4 gate /data/2026" in page.text
+    assert "h264 · mp4" in page.text
+    assert "20 keyframes 1,200 all frames" in page.text
+    assert "x.mp4 the file is empty" in page.text
+
+
 def test_no_violations_is_said_plainly(tmp_path: Path) -> None:
     page = report(run_folder(tmp_path, [entry()]))
     assert "No violations found" in page.text

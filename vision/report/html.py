@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from vision.files import write_atomically
+from vision.frames.frame import Rung
 from vision.record import FileRecord, ViolationRecord
 from vision.report.strings import TEXT, english
 from vision.report.summary import InputEntry, RunSummary
@@ -99,6 +100,12 @@ def write_report(run: RunSummary, out: Path) -> None:
     environment.globals.update(t=_text, kind_colour=_kind_colour, anchor=_anchor)
     environment.filters.update(
         duration=_duration, when=_when, size=_size, clock=_clock, setting=_setting, reason=_reason
+    )
+    environment.filters.update(
+        file_name=lambda name: PurePath(name).name or name,
+        folder=lambda name: str(PurePath(name).parent) if "/" in name else "",
+        rungs=_rungs,
+        container=_container,
     )
     script = (_TEMPLATES / "report.js").read_text("utf-8")
     page = environment.get_template("report.html.j2").render(
@@ -192,6 +199,19 @@ def _reason(entry: InputEntry) -> str:
         if name and entry.error.startswith(f"{name}: "):
             return entry.error[len(name) + 2 :]
     return entry.error
+
+
+def _rungs(decoded: Mapping[str, int]) -> dict[str, int]:
+    """Frames decoded by rung, cheapest first."""
+    counts = {rung.value: decoded.get(rung, decoded.get(f"decoded_{rung}", 0)) for rung in Rung}
+    return {rung: count for rung, count in counts.items() if count}
+
+
+def _container(entry: InputEntry) -> str:
+    """The one of a demuxer's names that the file itself bears, else the first."""
+    names = entry.container.split(",")
+    suffix = PurePath(entry.name).suffix.lstrip(".").lower()
+    return suffix if suffix in names else names[0]
 
 
 def _other_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
