@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vision.errors import InputError
+from vision.frames import demux
 from vision.frames.frame import LUMA_WIDTH, Frame, Rung
 from vision.frames.recording import Recording, open_recording, stretch
 from vision.frames.wallclock import StartTime
@@ -172,6 +173,23 @@ def test_going_on_far_into_a_file_keeps_only_what_is_needed(tmp_path):
         assert recording.submit(100.0, 0.5).result().time_s == pytest.approx(100.0)
         assert len(recording._window.head()) < 100
         assert recording.counts()["packets_read"] > 500
+
+
+def test_a_group_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
+    clip = encode(tmp_path / "one_gop.ts", seconds=60, rate=5, gop=1000)
+    wanted = [0.0, 10.0, 30.0, 20.0, 22.0, 40.0, 24.0, 58.0]
+    with open_clip(clip) as recording:
+        whole = [recording.submit(time_s, 0.5).result() for time_s in wanted]
+    monkeypatch.setattr(demux, "KEPT_BYTES", 2000)
+    with open_clip(clip) as recording:
+        released = [0, 0, 10, 20, 20, 20, 24, 30]
+        for time_s, released_s, expected in zip(wanted, released, whole, strict=True):
+            recording.release(released_s)
+            frame = recording.submit(time_s, 0.5).result()
+            assert (frame.time_s, frame.rung) == (expected.time_s, expected.rung)
+            np.testing.assert_array_equal(frame.image, expected.image)
+        recording.release(58.0)
+        assert recording._window.kept_bytes < 4000 < clip.stat().st_size / 3
 
 
 def test_guesses_out_of_order_are_served(tmp_path):

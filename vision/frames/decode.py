@@ -15,6 +15,7 @@ import av.error
 import cv2
 import numpy as np
 from av.codec.context import ThreadType
+from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -48,12 +49,9 @@ class Decoder:
     """
 
     def __init__(self, path: Path, stream_index: int) -> None:
-        try:
-            self._container = av.open(str(path), metadata_errors="replace")
-        except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"{path}: can no longer be read: {error}") from error
-        stream = self._container.streams[stream_index]
-        assert isinstance(stream, VideoStream)
+        self._path = path
+        self._stream_index = stream_index
+        self._container, stream = _open(path, stream_index)
         self._context = stream.codec_context
         # One thread: which pictures survive damage must not depend on scheduling, and whole
         # groups of pictures are decoded side by side anyway.
@@ -85,9 +83,24 @@ class Decoder:
             return []
         return [frame for frame in frames if not frame.is_corrupt]
 
+    def read_again(self) -> PacketWindow:
+        """Packets of the file from the front."""
+        container, stream = _open(self._path, self._stream_index)
+        return PacketWindow(container, stream)
+
     def close(self) -> None:
         """Close the file."""
         self._container.close()
+
+
+def _open(path: Path, stream_index: int) -> tuple[InputContainer, VideoStream]:
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+        stream = container.streams[stream_index]
+    except (av.error.FFmpegError, OSError, IndexError) as error:
+        raise InputError(f"{path}: can no longer be read: {error}") from error
+    assert isinstance(stream, VideoStream)
+    return container, stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +145,7 @@ class Run:
         self._stored_order = stored_order
         self._fed: dict[int, StoredPacket] = {}
         self._times: list[float] = []
+        self._again: PacketWindow | None = None
         self._before: Picture | None = None
         self._pictures = self._decode()
         decoder.restart(rung)
@@ -151,7 +165,7 @@ class Run:
         last_s = float("-inf")
         waiting: deque[VideoFrame] = deque()
         while True:
-            stored = self._window.at(self._next)
+            stored = self._packet(self._next)
             if stored is not None:
                 self._next += 1
                 self._fed[stored.index] = stored
@@ -167,6 +181,25 @@ class Run:
                     yield picture
             if stored is None:
                 return
+
+    def _packet(self, index: int) -> StoredPacket | None:
+        stored = self._window.at(index)
+        if stored is not None or not self._window.dropped(index):
+            self._again = None
+            return stored
+        if self._again is None:
+            self._again = self.decoder.read_again()
+            for earlier in range(index):
+                self._release_again(earlier)
+        stored = self._again.at(index)
+        self._release_again(index)
+        return stored
+
+    def _release_again(self, index: int) -> None:
+        assert self._again is not None
+        stored = self._again.at(index)
+        if stored is not None:
+            self._again.release(stored.decode_s)
 
     def _place(self, raw: VideoFrame) -> Picture | None:
         place = raw.opaque

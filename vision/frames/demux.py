@@ -23,6 +23,9 @@ LOOKAHEAD = 64
 READ_ATTEMPTS = 5
 """Read errors in a row after which the rest of a file counts as unreadable."""
 
+KEPT_BYTES = 256 << 20
+"""Packets kept of one group of pictures beyond which those already released are dropped too."""
+
 FALLBACK_RATE = 25.0
 """Pictures a second assumed where a file states no rate."""
 
@@ -92,12 +95,15 @@ class PacketWindow:
     ) -> None:
         self._container = container
         self._stream = stream
-        self._tick_s = time_base(stream)
-        self._repair = TimestampRepair(self._tick_s, nominal_step_s(stream))
+        tick = time_base(stream)
+        # Whole numbers, because a Fraction for every packet costs more than reading it.
+        self._tick_over, self._tick_under = tick.numerator, tick.denominator
+        self._repair = TimestampRepair(tick, nominal_step_s(stream))
+        self._checks_keys = stream.codec_context.name == "mpeg4"
         self._lock = threading.Lock()
         self._kept: deque[StoredPacket] = deque()
         self._first_kept = 0
-        self._starts: list[tuple[float, int]] = []
+        self._starts: list[tuple[float, int, StoredPacket]] = []
         self._read = 0
         self._origin = 0
         self._decode_s = float("-inf")
@@ -140,6 +146,11 @@ class PacketWindow:
             place = index - self._first_kept
             return self._kept[place] if 0 <= place < len(self._kept) else None
 
+    def dropped(self, index: int) -> bool:
+        """Whether packet number ``index`` was read and is no longer in the window."""
+        with self._lock:
+            return index < self._first_kept
+
     def read_past(self, time_s: float) -> None:
         """Read until every picture shown up to ``time_s`` is in the window."""
         with self._lock:
@@ -153,13 +164,13 @@ class PacketWindow:
         """
         with self._lock:
             place = bisect_right(self._starts, (time_s, self._read)) - 1
-            return self._kept_at(self._starts[max(place, 0)][1]) if self._starts else None
+            return self._starts[max(place, 0)][2] if self._starts else None
 
     def key_after(self, time_s: float) -> StoredPacket | None:
         """First keyframe read so far that is shown after ``time_s``."""
         with self._lock:
             place = bisect_right(self._starts, (time_s, self._read))
-            return self._kept_at(self._starts[place][1]) if place < len(self._starts) else None
+            return self._starts[place][2] if place < len(self._starts) else None
 
     def head(self) -> list[StoredPacket]:
         """Packets now in the window, in stored order."""
@@ -183,17 +194,18 @@ class PacketWindow:
 
     def _drop(self) -> None:
         place = bisect_right(self._starts, (self._released_s, self._read)) - 1
-        if place <= 0:
-            return
-        first = self._starts[place][1]
-        del self._starts[:place]
-        while self._first_kept < first:
-            self._bytes -= self._kept.popleft().packet.size
-            self._first_kept += 1
+        if place > 0:
+            first = self._starts[place][1]
+            del self._starts[:place]
+            while self._first_kept < first:
+                self._drop_first()
+        # A group without end must not fill the memory: what is wanted of it again is read again.
+        while self._bytes > KEPT_BYTES and self._kept[0].time_s < self._released_s:
+            self._drop_first()
 
-    def _kept_at(self, index: int) -> StoredPacket | None:
-        place = index - self._first_kept
-        return self._kept[place] if 0 <= place < len(self._kept) else None
+    def _drop_first(self) -> None:
+        self._bytes -= self._kept.popleft().packet.size
+        self._first_kept += 1
 
     def _read_one(self) -> None:
         found = next(self._source, None)
@@ -203,7 +215,7 @@ class PacketWindow:
             self._keep(*found)
 
     def _keep(self, packet: Packet[VideoStream], show: int, decode: int, repaired: bool) -> None:
-        time_s = float((show - self._origin) * self._tick_s)
+        time_s = (show - self._origin) * self._tick_over / self._tick_under
         key = packet.is_keyframe and self._holds_key(packet)
         if self._starts and time_s <= self._starts[-1][0]:
             key = False
@@ -211,13 +223,13 @@ class PacketWindow:
             index=self._read,
             pts=packet.pts,
             time_s=time_s,
-            decode_s=float((decode - self._origin) * self._tick_s),
+            decode_s=(decode - self._origin) * self._tick_over / self._tick_under,
             key=key,
             packet=packet,
         )
         packet.opaque = Place(stored.index)
         if key or not self._read:
-            self._starts.append((time_s, self._read))
+            self._starts.append((time_s, self._read, stored))
         if repaired:
             self.repaired_at_s.append(time_s)
         self._read += 1
@@ -230,7 +242,7 @@ class PacketWindow:
 
     def _holds_key(self, packet: Packet[VideoStream]) -> bool:
         """Whether a packet that is marked as keyframe is one; AVI marks empty MPEG-4 packets."""
-        if self._stream.codec_context.name != "mpeg4":
+        if not self._checks_keys:
             return True
         data = bytes(packet)
         picture = data.find(b"\x00\x00\x01\xb6")

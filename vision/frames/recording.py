@@ -435,7 +435,10 @@ def _sought(opened: _Opened, start_s: float) -> PacketWindow:
         if first is not None and first.key and first.time_s <= start_s:
             return sought
         back_s *= 4
-    opened.container.seek(0, stream=stream, backward=True)
+    try:
+        opened.container.seek(window.origin, stream=stream, backward=True)
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"{opened.path}: cannot be read again: {_words(error)}") from error
     return PacketWindow(opened.container, stream, origin=window.origin)
 
 

@@ -54,6 +54,11 @@ class TimestampRepair:
     _high: int | None = None
     _recent: deque[int] = field(default_factory=lambda: deque(maxlen=4 * REORDER_PACKETS))
 
+    def __post_init__(self) -> None:
+        self._step = self._ticks(self.step_s)
+        self._jitter = self._ticks(JITTER_S)
+        self._jump = self._ticks(JUMP_S)
+
     def push(self, pts: int | None, dts: int | None) -> Stamp:
         """Repair the next packet in stored (decoding) order.
 
@@ -64,7 +69,7 @@ class TimestampRepair:
         Returns:
             Its times on the repaired line, ``show`` never the same for two packets nearby.
         """
-        step = self._ticks(self.step_s)
+        step = self._step
         stored = pts if pts is not None else dts
         if stored is None:
             return self._count_on(step)
@@ -81,7 +86,7 @@ class TimestampRepair:
     def _join(self, stored: int, dts: int | None, step: int) -> bool:
         """Shift the line where the stored clock jumps; say whether it did."""
         # Decoding times only rise; display times go back and forth as pictures are reordered.
-        slack = self._ticks(JITTER_S)
+        slack = self._jitter
         if dts is None:
             before, now = self._last_shown, stored
             slack = max(slack, REORDER_PACKETS * step)
@@ -90,7 +95,7 @@ class TimestampRepair:
             before, now = self._last_dts, dts
             self._last_dts = dts
             self._last_shown = stored if self._last_shown is None else max(stored, self._last_shown)
-        if before is None or self._high is None or -slack < now - before <= self._ticks(JUMP_S):
+        if before is None or self._high is None or -slack < now - before <= self._jump:
             return False
         # The first picture after the join follows everything shown before it.
         self._offset = self._high + step - stored
