@@ -241,7 +241,7 @@ def scenes() -> None:
 
     table = Table("scene", "shows")
     for name in preset_names():
-        table.add_row(name, load_preset(name).description)
+        table.add_row(name, load_preset(name).title)
     console.print(table)
 
 

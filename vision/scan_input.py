@@ -199,6 +199,7 @@ def scan_input(
         "input": {
             "name": job.input.name,
             "camera_id": job.camera.id,
+            "camera_name": job.camera.name,
             "kind": job.input.kind,
             "path": str(job.input.path),
             "sha256": job.sha256,

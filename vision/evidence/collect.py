@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +10,17 @@ from datetime import datetime
 from pathlib import Path
 
 from vision.detect.detector import Detector
+from vision.errors import InputError
 from vision.evidence.clip import write_clip
+from vision.evidence.manifest import EvidenceFile
 from vision.evidence.onset import refine_onset
 from vision.evidence.stills import write_evidence
 from vision.frames.frame import Frame
 from vision.record import ModelRecord, SourceRecord, ViolationRecord, record_of, violation_id
 from vision.rules.finding import Violation
 from vision.zones import Zone
+
+log = logging.getLogger(__name__)
 
 BEFORE_S = 1.0
 """The picture before shows the place at least so long before the onset."""
@@ -105,27 +110,43 @@ def collect_evidence(
             camera_name=camera_name,
             dwell_s=violation.best_s - violation.start_s,
         )
-        if material.path is not None:
-            clip = write_clip(
-                material.path,
-                folder / name,
-                run_root,
-                stem=violation.kind,
-                around_s=violation.start_s,
-                started_at=material.start,
-                duration_s=clip_s,
-                privacy=zones,
-            )
-            evidence = replace(evidence, clip=clip)
+        clip = _clip(material, violation, zones, folder / name, run_root, clip_s)
         record = record_of(
             violation,
-            evidence,
+            replace(evidence, clip=clip),
             source=material.source,
             model=model,
             recording_started_at=material.start,
         )
         records.append(record.model_copy(update={"id": name}))
     return records
+
+
+def _clip(
+    material: Material,
+    violation: Violation,
+    zones: Sequence[Zone],
+    folder: Path,
+    run_root: Path,
+    duration_s: float,
+) -> EvidenceFile | None:
+    """The clip around the onset; pictures stand alone where a damaged recording gives none."""
+    if material.path is None:
+        return None
+    try:
+        return write_clip(
+            material.path,
+            folder,
+            run_root,
+            stem=violation.kind,
+            around_s=violation.start_s,
+            started_at=material.start,
+            duration_s=duration_s,
+            privacy=zones,
+        )
+    except InputError as error:
+        log.warning("%s", error)
+        return None
 
 
 def _with_onset(violation: Violation, material: Material, detector: Detector) -> Violation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 import yaml
 
 from vision.files import write_atomically
-from vision.learn.scenes import load_preset, render_clip
+from vision.learn.scenes import load_preset, render_clip, truth_path
 
 TIMEZONE = "Asia/Shanghai"
 SIZE = (1280, 720)
@@ -71,9 +72,9 @@ def make_demo(
                 fps=FPS,
                 size=SIZE,
                 start_time=START,
-                progress=lambda time_s: progress.looked(time_s, 0),
+                progress=lambda share: progress.looked(share * seconds, 0),
             )
-        zones = [zone.model_dump(mode="json") for zone in preset.zones(seed)]
+        zones = json.loads(truth_path(clip).read_text(encoding="utf-8"))["zones"]
         cameras.append({"id": camera_id, "name": preset.title, "zones": zones})
     site = {"timezone": TIMEZONE, "cameras": cameras, "rules": RULES}
     path = out / "site.yaml"
