@@ -22,8 +22,13 @@ from vision.detect.registry import ModelEntry
 from vision.errors import ModelError
 from vision.frames.frame import Image
 
-COMPILED_SIZES = 4
-"""Canvas sizes kept compiled; the one not used for longest goes first."""
+COMPILED_SIZES = 8
+"""Canvas sizes kept compiled, more than the aspect ratios that cameras have; the one not used for
+longest goes first."""
+
+
+_COMPILING = threading.Lock()
+"""One for all detectors: the first inference of the process must be alone."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,6 @@ class OpenVinoDetector(PooledDetector):
         if streams:
             self._config[properties.streams.num()] = streams
         self._file = files[0]
-        self._lock = threading.Lock()
         self._compiled: OrderedDict[tuple[int, int], _Compiled] = OrderedDict()
         try:
             network = self._core.read_model(self._file)
@@ -114,7 +118,7 @@ class OpenVinoDetector(PooledDetector):
             compiled.idle.put(request)
 
     def _for_size(self, height: int, width: int) -> _Compiled:
-        with self._lock:
+        with _COMPILING:
             compiled = self._compiled.get((height, width))
             if compiled is None:
                 compiled = self._compile(height, width)
@@ -139,4 +143,9 @@ class OpenVinoDetector(PooledDetector):
         idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(compiled.get_property(properties.optimal_number_of_infer_requests())):
             idle.put(compiled.create_infer_request())
+        # The binding sets up NumPy in its first inference, and two threads doing that at once wait
+        # for each other for ever.
+        first = idle.get()
+        first.infer(np.zeros((1, height, width, 3), np.uint8))
+        idle.put(first)
         return _Compiled(compiled, idle)
