@@ -30,6 +30,7 @@ Array = NDArray[np.float32]
 
 _BLOCK = 8  # pixels of the halved picture
 _WORK_WIDTH = 160
+_TRUSTED_LOOKS = 3
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ class HealthSettings:
         returned_share: The same for a view that had moved, to count as back.
         structured_share: Share of blocks with lasting edges below which a move cannot be told.
         settle_looks: Looks that a moved view must stand still to be adopted.
-        settle_s: Seconds that it must stand still. The time doubles with every adoption that
-            follows the one before it within ``restless_s``, so that a car's camera waiting at
-            lights or a camera on a tour is not adopted again and again.
-        restless_s: How long an adopted view must last for the camera to count as fixed again.
+        settle_s: Seconds that it must stand still. The time doubles with every adoption, so that a
+            car's camera waiting at lights or a camera on a tour is not adopted again and again.
+        restless_s: After this long without a move the camera counts as fixed again and the
+            doubling starts anew.
         memory_s: Time constant with which the reference follows the seasons of a day.
     """
 
@@ -225,7 +226,7 @@ class HealthWatch:
         self._still_since_s = 0.0
         self._still_repeat_s = 0.0
         self._still_looks = 0
-        self._adopted_s = 0.0
+        self._moved_s = -np.inf
         self._unrest = 0
         self._run = Health.OK
         self._run_start_s = 0.0
@@ -265,7 +266,7 @@ class HealthWatch:
                 [self.pose, self._still_looks, self._unrest, self._run_looks], np.int64
             ),
             "times_s": np.array(
-                [self._still_since_s, self._still_repeat_s, self._adopted_s, self._run_start_s],
+                [self._still_since_s, self._still_repeat_s, self._moved_s, self._run_start_s],
                 np.float64,
             ),
             "run": np.array(self._run.value),
@@ -301,7 +302,7 @@ class HealthWatch:
         self.pose, self._still_looks, self._unrest, self._run_looks = (
             int(value) for value in state["counters"]
         )
-        self._still_since_s, self._still_repeat_s, self._adopted_s, self._run_start_s = (
+        self._still_since_s, self._still_repeat_s, self._moved_s, self._run_start_s = (
             float(value) for value in state["times_s"]
         )
         self._run = Health(str(state["run"]))
@@ -341,12 +342,14 @@ class HealthWatch:
             if blur:
                 return Health.BLURRED, blur
             self._reference = _new_reference(picture, time_s)
-            self._adopted_s = time_s
             return Health.OK, ""
 
         registration = _register(picture, reference, settings)
         lost = _lost_texture(picture, reference, registration, settings)
         if lost >= settings.covered_share:
+            # The one thing that filled the first look may be what has gone.
+            if reference.looks < _TRUSTED_LOOKS and self._settled(picture, time_s):
+                return Health.OK, ""
             return Health.COVERED, f"{lost:.0%} of the textured view became blank"
         blur = _blur(picture, reference, registration, settings)
         if blur:
@@ -356,6 +359,9 @@ class HealthWatch:
             self._candidate = None
             self._reference = _updated(reference, picture, registration, time_s, settings)
             return Health.OK, ""
+        if time_s - self._moved_s >= settings.restless_s:
+            self._unrest = 0
+        self._moved_s = time_s
         if self._settled(picture, time_s):
             return Health.OK, ""
         return Health.MOVED, move
@@ -383,7 +389,7 @@ class HealthWatch:
         """Follow the moved view; adopt it once it has stood still long enough."""
         settings = self._settings
         reference, candidate = self._reference, self._candidate
-        trusted = reference is not None and reference.looks >= 3
+        trusted = reference is not None and reference.looks >= _TRUSTED_LOOKS
         if trusted and not self._adopt_new_pose:
             return False
         if candidate is None:
@@ -395,13 +401,11 @@ class HealthWatch:
             return False
         candidate = _updated(candidate, picture, registration, time_s, settings)
         self._candidate = candidate
-        restless = time_s - self._adopted_s < settings.restless_s
-        settle_s = settings.settle_s * 2.0 ** (self._unrest if restless else 0)
+        settle_s = settings.settle_s * 2.0**self._unrest
         if candidate.looks < settings.settle_looks or time_s - candidate.since_s < settle_s:
             return False
         self._reference, self._candidate = candidate, None
-        self._unrest = min(self._unrest + 1, 10) if restless else 0
-        self._adopted_s = time_s
+        self._unrest = min(self._unrest + 1, 10)
         if self._adopt_new_pose:
             self.pose += 1
         return True
