@@ -74,7 +74,7 @@ def build_weights(architecture: str, target: Path) -> Path:
 
         for prefix in ("", "one2one_"):
             if getattr(head, f"{prefix}cv3", None) is not None:
-                spread(getattr(head, f"{prefix}cv3"), mean=-7, deviation=2)
+                spread(getattr(head, f"{prefix}cv3"), mean=-2.6, deviation=0.6)
                 if head.reg_max == 1:
                     spread(getattr(head, f"{prefix}cv2"), mean=3, deviation=0.2)
     torch.save(

@@ -66,8 +66,9 @@ class Decoding:
                 raise ValueError(f"end-to-end output must be (1, n, 6), not {output.shape}")
             xyxy, confidence, class_id = decode_end2end(output[0], self.thresholds)
         found = Detections(place.to_source(xyxy), confidence, class_id, self.names)
-        # A box that lies wholly in the padding, or is turned inside out, has no area in the picture.
-        return found[(found.xyxy[:, 2:] > found.xyxy[:, :2]).all(axis=1)]
+        # A box wholly in the padding, or turned inside out, has no area in the picture.
+        x1, y1, x2, y2 = found.xyxy.T
+        return found[np.flatnonzero((x2 > x1) & (y2 > y1))]
 
 
 Decoded = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
