@@ -77,7 +77,7 @@ APPEARS_S, LEAVES_S, LENGTH_S, FPS = 14.0, 46.0, 90.0, 5
 
 @pytest.fixture(scope="session")
 def blob_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ninety seconds of a textured place, 320x180: people pass, a heap lies there from 14 s to 46 s."""
+    """90 s of a textured place, 320x180: people pass, a heap lies there from 14 s to 46 s."""
     path = tmp_path_factory.mktemp("blobs") / "square_20260518_090000.mp4"
     random = np.random.default_rng(3)
     ground = cv2.resize(

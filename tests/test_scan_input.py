@@ -12,6 +12,7 @@ from conftest import APPEARS_S, LEAVES_S, BlobDetector
 
 from vision import scan_input as module
 from vision.archive import read_looks
+from vision.detect.registry import ModelEntry
 from vision.frames.inputs import content_sha256, discover
 from vision.frames.looks import LookPolicy
 from vision.run_folder import RunFolder
@@ -44,6 +45,7 @@ def job_of(clip: Path) -> Job:
         input=item,
         sha256=content_sha256(item.paths),
         camera=Camera(id="square"),
+        model=ModelEntry.model_construct(name="blobs", thresholds={"debris_pile": 0.5}),
         rules={"debris_pile": {"dwell_s": 12.0}},
         policy=LookPolicy(rest_s=4.0, active_s=2.0),
         forced_look_s=60.0,
@@ -137,9 +139,10 @@ def test_the_key_follows_content_and_settings(blob_clip: Path) -> None:
         job.key(other),
         replace(job, clip_s=5.0).key(detector),
         replace(job, rules={}).key(detector),
+        replace(job, model=ModelEntry.model_construct(thresholds={})).key(detector),
         replace(job, sha256="0" * 64).key(detector),
     }
-    assert len(keys) == 5
+    assert len(keys) == 6
     assert job.key(detector) == job_of(blob_clip).key(BlobDetector())
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 import cv2
@@ -13,13 +15,16 @@ import numpy as np
 from vision.detect.registry import Registry
 from vision.errors import InputError, ModelError
 from vision.files import write_atomically
-from vision.frames.capture import redact
+from vision.frames.capture import capture_stream, is_url, redact
 from vision.frames.frame import Image
 from vision.frames.inputs import discover
 from vision.frames.recording import open_recording
 from vision.frames.stills import open_stills
 from vision.site import Camera, Site
 from vision.zones import Purpose, Zone
+
+CAPTURE_S = 1.0
+"""So much of a stream is recorded to take a frame from."""
 
 COLOURS: dict[Purpose, tuple[int, int, int]] = {
     Purpose.CARRIAGEWAY: (160, 160, 160),
@@ -105,9 +110,10 @@ def _check(camera: Camera, site: Site, folder: Path, out: Path, registry: Regist
     source, picture, fault = "", None, None
     try:
         registry.model(camera.model)
-        path = _source(camera, folder)
-        source = str(path)
-        image = _first_picture(path, camera, ZoneInfo(site.timezone))
+        with TemporaryDirectory() as captured:
+            path = _source(camera, folder, Path(captured))
+            source = str(path) if path.parent != Path(captured) else redact(camera.source or "")
+            image = _first_picture(path, camera, ZoneInfo(site.timezone))
         ok, data = cv2.imencode(".jpg", draw_zones(image, camera.zones))
         assert ok
         picture = out / f"{camera.id}.jpg"
@@ -117,11 +123,12 @@ def _check(camera: Camera, site: Site, folder: Path, out: Path, registry: Regist
     return Checked(camera.id, len(camera.zones), source, picture, fault)
 
 
-def _source(camera: Camera, folder: Path) -> Path:
+def _source(camera: Camera, folder: Path, captured: Path) -> Path:
     if camera.source is None:
         found = sorted(path for path in folder.iterdir() if camera.matches(path.absolute()))
-    elif "://" in camera.source:
-        raise InputError(f"{redact(camera.source)}: streams are not opened; scan it instead")
+    elif is_url(camera.source):
+        found = [captured / f"{camera.id}.mkv"]
+        capture_stream(camera.source, CAPTURE_S, found[0], clock=lambda: datetime.now(UTC))
     elif Path(camera.source).is_absolute():
         found = [Path(camera.source)]
     else:

@@ -22,13 +22,14 @@ from vision import __version__
 from vision.archive import join_archives
 from vision.detect.detector import Detector
 from vision.detect.load import load_detector
-from vision.detect.registry import Registry
+from vision.detect.registry import ModelEntry, Registry
 from vision.errors import InputError
 from vision.files import write_atomically
 from vision.frames.capture import capture_stream, redact
 from vision.frames.inputs import ScanInput, content_sha256, discover
 from vision.frames.looks import LookPolicy
 from vision.frames.wallclock import StartTime
+from vision.observe.memory import MemorySettings
 from vision.record import ViolationRecord, write_violations
 from vision.report.html import write_report
 from vision.report.summary import summary_from
@@ -174,7 +175,7 @@ class _Run:
         """Scan one input, or report why it cannot be."""
         try:
             job = self._job(item)
-            detector = self._detector(job.camera.model or self._options.model)
+            detector = self._detector(job.model)
             key = job.key(detector)
             result = self._folder.read_result(key)
             if key in self._done:
@@ -213,10 +214,15 @@ class _Run:
         for detector in self._detectors.values():
             detector.close()
 
-    def _detector(self, name: str | None) -> Detector:
-        entry = self._registry.model(name)
+    def _detector(self, entry: ModelEntry) -> Detector:
         if entry.name not in self._detectors:
-            self._detectors[entry.name] = load_detector(entry, runtime=self._options.runtime)
+            # Fainter detections keep alive what a confident one began.
+            keep = MemorySettings().keep_confidence
+            self._detectors[entry.name] = load_detector(
+                entry,
+                runtime=self._options.runtime,
+                thresholds={name: min(least, keep) for name, least in entry.thresholds.items()},
+            )
         return self._detectors[entry.name]
 
     def _job(self, item: ScanInput) -> Job:
@@ -235,10 +241,12 @@ class _Run:
             given_rules(camera.rules) if camera else {},
             options.rules,
         )
+        model = (camera.model if camera else None) or options.model
         return Job(
             input=item,
             sha256=content_sha256(item.paths),
             camera=camera or Camera(id=item.camera_id),
+            model=self._registry.model(model),
             rules=rules,
             policy=_policy(options, rules),
             forced_look_s=options.forced_look_s,

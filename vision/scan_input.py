@@ -15,6 +15,7 @@ from vision.archive import join_archives
 from vision.checkpoint import Checkpoint, Position
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
+from vision.detect.registry import ModelEntry
 from vision.errors import InputError
 from vision.evidence.collect import Material, collect_evidence
 from vision.frames.frame import Frame
@@ -27,7 +28,7 @@ from vision.frames.source import FrameSource
 from vision.frames.stills import open_stills
 from vision.frames.wallclock import StartTime
 from vision.observe.look import Health, Look
-from vision.observe.memory import SightingMemory
+from vision.observe.memory import MemorySettings, SightingMemory
 from vision.pipeline import Looker
 from vision.record import SourceRecord
 from vision.rules.judge import Judge
@@ -63,6 +64,7 @@ class Job:
         input: Files to read.
         sha256: Hash of their content.
         camera: Camera that recorded them.
+        model: Model to detect with.
         rules: Settings by kind; what is not named keeps its default.
         policy: How far apart looks are.
         forced_look_s: Inspect at least so often even if nothing changed.
@@ -75,6 +77,7 @@ class Job:
     input: ScanInput
     sha256: str
     camera: Camera
+    model: ModelEntry
     rules: RuleSettings
     policy: LookPolicy
     forced_look_s: float
@@ -96,7 +99,7 @@ class Job:
                 self.start.value.isoformat() if self.start else None,
                 self.timezone,
                 self.clip_s,
-                [detector.runtime, detector.model_sha256],
+                [detector.runtime, detector.model_sha256, dict(self.model.thresholds)],
             ],
             sort_keys=True,
         )
@@ -167,7 +170,8 @@ def scan_input(
         InputError: The input cannot be read.
     """
     zones = job.camera.judged_zones
-    judge = Judge(build_rules(zones, job.rules), SightingMemory(), zones, camera_id=job.camera.id)
+    memory = SightingMemory(MemorySettings(start_thresholds=job.model.thresholds))
+    judge = Judge(build_rules(zones, job.rules), memory, zones, camera_id=job.camera.id)
     watch = HealthWatch(adopt_new_pose=not job.camera.has_drawn_places)
     checkpoint = Checkpoint(
         folder.input(key),

@@ -110,7 +110,14 @@ def collect_evidence(
             camera_name=camera_name,
             dwell_s=violation.best_s - violation.start_s,
         )
-        clip = _clip(material, violation, zones, folder / name, run_root, clip_s)
+        clip = _clip(
+            material,
+            violation,
+            zones=zones,
+            folder=folder / name,
+            run_root=run_root,
+            duration_s=clip_s,
+        )
         record = record_of(
             violation,
             replace(evidence, clip=clip),
@@ -125,6 +132,7 @@ def collect_evidence(
 def _clip(
     material: Material,
     violation: Violation,
+    *,
     zones: Sequence[Zone],
     folder: Path,
     run_root: Path,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -28,6 +29,7 @@ class MemorySettings:
 
     Attributes:
         start_confidence: A new place needs a detection at least this confident.
+        start_thresholds: The same for classes that have a threshold of their own.
         keep_confidence: A known place is confirmed by less: light changes lower the score of what
             still stands there.
         merge_iou: Boxes of one family in one look that overlap more are one thing.
@@ -60,6 +62,7 @@ class MemorySettings:
     """
 
     start_confidence: float = 0.25
+    start_thresholds: Mapping[str, float] = field(default_factory=dict)
     keep_confidence: float = 0.1
     merge_iou: float = 0.7
     match_iou: float = 0.3
@@ -299,7 +302,10 @@ class SightingMemory:
         taken = set(matched.values())
         newcomers += [candidate for c, candidate in enumerate(found) if c not in taken]
         for candidate in sorted(newcomers, key=lambda one: (-one.confidence, one.family, one.box)):
-            if candidate.confidence >= settings.start_confidence:
+            name = max(candidate.votes, key=lambda vote: vote[1])[0]
+            if candidate.confidence >= settings.start_thresholds.get(
+                name, settings.start_confidence
+            ):
                 kept.append(self._begin(candidate, now))
         self._places, absorbed = _without_doubles(kept, now, settings.merge_iou)
         return ended + absorbed
