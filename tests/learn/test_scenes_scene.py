@@ -179,7 +179,7 @@ def _standing(x: float, y: float, extent: tuple[float, float], number: int) -> _
     [
         pytest.param((0, 30, (1, 2)), (0.5, 20, (1, 2)), id="one behind the other"),
         pytest.param((3.2, 14, (0.3, 0.3)), (1.6, 18, (1.2, 6)), id="person beyond a long bus"),
-        pytest.param((1.6, 18, (1.2, 6)), (0.2, 22, (0.3, 0.3)), id="person before a long bus"),
+        pytest.param((1.6, 18, (1.2, 6)), (0.0, 22, (0.3, 0.3)), id="person before a long bus"),
         pytest.param((-3.2, 14, (0.3, 0.3)), (-1.6, 18, (1.2, 6)), id="the same on the left"),
     ],
 )

@@ -201,7 +201,11 @@ def _finish(canvas: NDArray[np.uint8], finish: Finish, offset: tuple[int, int]) 
 
 def _fray(canvas: NDArray[np.uint8], fray: float, offset: tuple[int, int]) -> None:
     """Tear the outline of a crown of leaves, in place; the stem below stays whole."""
-    crown = canvas[: int(canvas.shape[0] * 0.68)]
+    wide = np.count_nonzero(canvas[..., 3], axis=1)
+    rows = np.flatnonzero(wide > 0.3 * wide.max())
+    if not len(rows):
+        return
+    crown = canvas[: rows[-1] + 1]
     height, width = crown.shape[:2]
     if height < 4:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -28,7 +29,10 @@ MIN_UNHIDDEN = 0.3
 """Things of whose part inside the frame less is seen get no box."""
 
 MIN_VISIBLE = 0.1
-"""Things of which less is seen, the frame's edge counted too, get no box."""
+"""Things of which less is seen, the frame's edge counted too, get no box, ..."""
+
+LARGE_SHARE = 0.006
+"""... unless what is seen of them fills this share of the frame."""
 
 MIN_SIDE_PX = 6
 """Things that are narrower or lower get no box."""
@@ -284,10 +288,10 @@ class Scene:
                     _Counted(actor.panel, actor.id, box, count, total, total / sprite.inside)
                 )
                 continue
-            _keep(boxes, actor.class_name,
+            self._keep(boxes, actor.class_name,
                   _Counted(0, actor.id, box, count, total, total / sprite.inside))  # fmt: skip
         for run in _runs(panels):
-            _keep(boxes, "hoarding", run)
+            self._keep(boxes, "hoarding", run)
         if self._backdrop.soil is not None:
             seen = owner == _SOIL_ID
             rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
@@ -304,6 +308,16 @@ class Scene:
                     boxes.append(TruthBox("bare_soil", box, _SOIL_ID, count / whole))
         return sorted(boxes, key=lambda b: b.thing_id)
 
+    def _keep(self, boxes: list[TruthBox], name: str, body: _Counted) -> None:
+        """Add the box of a body of which enough is seen."""
+        box = body.box
+        if box is None or min(box[2] - box[0], box[3] - box[1]) < MIN_SIDE_PX:
+            return
+        visible = min(1.0, body.seen_px / max(body.whole_px, 1.0))
+        large = body.seen_px >= LARGE_SHARE * self.size[0] * self.size[1]
+        if body.seen_px >= MIN_UNHIDDEN * body.inside_px and (visible >= MIN_VISIBLE or large):
+            boxes.append(TruthBox(name, box, body.thing_id, visible))
+
     def _lit(
         self, picture: Image, ordered: Sequence[_Shown], owner: NDArray[np.int16], time_s: float
     ) -> Image:
@@ -314,7 +328,7 @@ class Scene:
                 cv2.LUT(picture, np.stack(channels, axis=1)[:, None, :].reshape(1, 256, 3))
             )
         if self._lamp_map is None:
-            self._lamp_map = self._street_lamps(ordered)
+            self._lamp_map = self._street_lamps()
         scale = _BEAM_SCALE
         height, width = self.size[1], self.size[0]
         beams = np.zeros((height // scale + 1, width // scale + 1), np.float32)
@@ -335,21 +349,21 @@ class Scene:
             _glow(lit, place, radius, lamp.colour, streak_on=bare if self._light.wet else None)
         return np.asarray(np.clip(lit, 0, 255), np.uint8)
 
-    def _street_lamps(self, ordered: Sequence[_Shown]) -> NDArray[np.float32]:
+    def _street_lamps(self) -> NDArray[np.float32]:
         """``(h, w, 3)`` light on every pixel from the street lamps, at night."""
         height, width = self.size[1], self.size[0]
         step = 4
         xs, ys = np.meshgrid(np.arange(0, width, step), np.arange(0, height, step))
         ground = self._camera.ground(np.stack([xs.ravel(), ys.ravel()], axis=1).astype(float))
         far = np.nan_to_num(ground, nan=400.0)
-        level = np.full(len(far), 0.16)
-        for item in ordered:
-            if item.actor.class_name is not None or item.model is None:
+        level = np.full(len(far), 0.2)
+        for actor in self._cast.actors:
+            pose = actor.pose(0.0)
+            if not actor.lights_street or pose is None or actor.model is None:
                 continue
-            for lamp in item.model.lamps:
-                if lamp.radius_m < 0.3:
-                    continue
-                spot = placed(lamp.place[None], item.pose.x, item.pose.y, item.pose.heading)[0]
+            model = actor.model(0.0)
+            for lamp in model.lamps:
+                spot = placed(lamp.place[None], pose.x, pose.y, pose.heading)[0]
                 distance2 = ((far - spot[:2]) ** 2).sum(axis=1) + (spot[2] * 0.75) ** 2
                 level += 24.0 / distance2
         field = level.reshape(xs.shape).astype(np.float32)
@@ -419,11 +433,17 @@ class Scene:
             boxes = [_moved(b, dx, dy, self.size) for b in boxes]
         if self._soft > 0.3:
             picture = cv2.GaussianBlur(picture, (0, 0), self._soft)
+        x, y = int(tick.integers(TILE)), int(tick.integers(TILE))
+        grain = self._grain[y : y + height, x : x + width]
+        return np.asarray(cv2.addWeighted(picture, 1.0, grain, 1.0, -128.0), np.uint8), boxes
+
+    @cached_property
+    def _grain(self) -> Image:
+        """Sensor noise about 128, a tile larger than the picture on both axes."""
         strength = self._noise * (2.0 if self._light.dark else 1.0)
-        offset = (int(tick.integers(TILE)), int(tick.integers(TILE)))
-        grain = noise_patch(noise_tile(0.0, 9), height, width, offset) * np.float32(strength)
-        noisy = cv2.add(picture, cv2.merge([grain, grain, grain]), dtype=cv2.CV_8U)
-        return np.asarray(noisy, np.uint8), boxes
+        tile = noise_patch(noise_tile(0.0, 9), self.size[1] + TILE, self.size[0] + TILE, (0, 0))
+        grey = np.clip(128.5 + tile * np.float32(strength), 0, 255).astype(np.uint8)
+        return np.asarray(cv2.merge([grey, grey, grey]), np.uint8)
 
 
 def paint_order(shown: Sequence[_Shown], camera: Camera) -> list[int]:
@@ -501,15 +521,6 @@ def _bounds(mask: NDArray[np.bool_], sprite: Sprite) -> Box | None:
         float(sprite.x + columns[-1] + 1),
         float(sprite.y + rows[-1] + 1),
     )
-
-
-def _keep(boxes: list[TruthBox], name: str, body: _Counted) -> None:
-    box = body.box
-    if box is None or min(box[2] - box[0], box[3] - box[1]) < MIN_SIDE_PX:
-        return
-    visible = min(1.0, body.seen_px / max(body.whole_px, 1.0))
-    if body.seen_px >= MIN_UNHIDDEN * body.inside_px and visible >= MIN_VISIBLE:
-        boxes.append(TruthBox(name, box, body.thing_id, visible))
 
 
 def _runs(panels: Sequence[_Counted]) -> list[_Counted]:

@@ -53,6 +53,7 @@ class Actor:
         panel: Place in the hoarding line, for panels.
         plume: Set for dust and smoke, which have no model.
         soil: Counts as part of the bare soil.
+        lights_street: A street lamp.
         stands: Never moves while it is there, nor does it have its lights on.
     """
 
@@ -66,6 +67,7 @@ class Actor:
     plume: Plume | None = None
     soil: bool = False
     stands: bool = False
+    lights_street: bool = False
 
 
 @dataclass(frozen=True)
@@ -372,7 +374,7 @@ class Director:
     def _cones(self, cue: ConesCue) -> None:
         rng, sign = self._rng, _sign(cue.side)
         along = float(rng.uniform(*cue.along_m))
-        x = sign * self._layout.half - sign * rng.uniform(0.2, 0.9)
+        x = sign * self._layout.half - sign * rng.uniform(0.1, 0.45)
         model, extent = works.cone(self._seed())
         for i in range(cue.count):
             pose = Pose(x + rng.uniform(-0.15, 0.15), along + i * rng.uniform(1.6, 2.6))
@@ -585,9 +587,10 @@ class Director:
                     model = partial(scenery.tree, self._seed(), rng.uniform(4.5, 8.5))
                     pose = Pose(kerb + sign * 0.9, float(y) + rng.uniform(-0.5, 0.5))
                     self._stand(None, (0.3, 0.3), model, pose)
-            for y in np.arange(rng.uniform(10, 24), 120, 28):
+            for y in np.arange(rng.uniform(-18, -4), 120, 28):
                 post = partial(scenery.lamp_post, self._seed(), -sign)
-                self._stand(None, (0.15, 0.15), post, Pose(kerb + sign * 0.5, float(y)))
+                lamp = self._stand(None, (0.15, 0.15), post, Pose(kerb + sign * 0.5, float(y)))
+                self._actors[-1] = replace(lamp, lights_street=True)
             backing = self._preset.street.left if side == "left" else self._preset.street.right
             if backing in ("trees", "wall"):
                 for y in np.arange(rng.uniform(6, 12), 120, rng.uniform(4, 7)):

@@ -89,15 +89,15 @@ def _random_script(rng: np.random.Generator, *, site: bool) -> list[dict[str, An
 
     street = 0.55 if site else 1.0
     for place in ("footway", "footway", "bay", "carriageway"):
-        add("stall", 0.4 * street, 1, 7, 38, place=place)
+        add("stall", 0.5 * street, 1, 7, 38, place=place)
     for place in ("kerb", "footway", "bay"):
         add("heap", 0.45 * street, 1, 7, 34, place=place, size=float(rng.uniform(0.6, 1.6)))
     add("derelict", 0.45 * street, 3, 7, 40, place=str(rng.choice(["bay", "bay", "footway"])))
-    add("bin", 0.4 * street, 1, 7, 30, overflowing=True, count=int(rng.integers(1, 4)))
+    add("bin", 0.55 * street, 1, 7, 30, overflowing=True, count=int(rng.integers(1, 4)))
     add("bin", 0.4 * street, 1, 7, 30, count=int(rng.integers(1, 5)))
     add("cones", 0.35, 1, 7, 26, count=int(rng.integers(1, 8)))
     add("muck_truck", 0.2, 1, 7, 30, start_s=float(rng.uniform(-2, 12)))
-    add("smoke", 0.06, 1, 14, 50, start_s=0.0)
+    add("smoke", 0.1, 1, 14, 50, start_s=0.0)
     add("dust", 0.08, 1, 14, 40, start_s=0.0)
     if site:
         add("hoarding_gap", 0.4, 2, 8, 45, panels=int(rng.integers(1, 4)))

@@ -42,7 +42,7 @@ class TruthEvent:
 
     Attributes:
         kind: Violation kind, as in ``vision.rules.kinds``.
-        thing_id: Thing that it is about.
+        thing_id: Thing that it is about; for ``hoarding_missing`` the first panel that is gone.
         box: Its box, unhidden, in pixels (largest over the time for dust).
         start_s: From when, seconds of the scene.
         end_s: Until when; ``None`` when it lasts to the end.

@@ -584,13 +584,13 @@ def muck_truck(rng: np.random.Generator) -> tuple[Model, tuple[float, float]]:
             (70, 100, 130),
             rough=0.12,
             sides=12,
-            bias=0.3,
+            bias=1.6,
         )
     elif load < 0.8:
-        build.box((0, y, 1.1 + tall), (width * 0.98, bed, 0.12), (60, 75, 55), bias=0.3)
+        build.box((0, y, 1.1 + tall), (width * 0.98, bed, 0.12), (60, 75, 55), bias=1.6)
     else:
-        build.box((0, y, 1.1 + tall), (width * 0.88, bed * 0.94, 0.01), (45, 55, 62), bias=0.3)
-    build.box((0, end - 2.35, 1.1 + tall), (width * 0.9, 0.5, 0.15), shade(tub, 0.9), bias=0.3)
+        build.box((0, y, 1.1 + tall), (width * 0.88, bed * 0.94, 0.01), (45, 55, 62), bias=1.6)
+    build.box((0, end - 2.35, 1.1 + tall), (width * 0.9, 0.5, 0.15), shade(tub, 0.9), bias=1.6)
     for side in (-1, 1):
         for at in (end - 0.95, end - 2.6, -end + 2.6, -end + 1.25):
             build.wheel(side * half, at, 0.52, 0.34, hub=(100, 105, 108))
