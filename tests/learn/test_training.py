@@ -153,7 +153,6 @@ def test_two_stages_train_and_a_finished_run_is_not_repeated(tmp_path, coco_like
         "amp": False,
         "optimizer": "AdamW",
         "lr0": 0.001,
-        "val": False,
         "seed": 3,
         "close_mosaic": 0,
     }

@@ -27,6 +27,7 @@ from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint  # noqa: E402
 from ultralytics.utils.loss import v8DetectionLoss  # noqa: E402
+from ultralytics.utils.torch_utils import strip_optimizer  # noqa: E402
 
 NEW_CLASS_PRIOR = 0.01
 """Confidence that a row made for a class the old network lacks gives on the average picture."""
@@ -247,7 +248,9 @@ class PartialLabelTrainer(DetectionTrainer):  # type: ignore[misc]
         super().__init__(overrides=overrides)
         self._rows = rows
         self.bfloat16 = bfloat16
+        self._batches = 0
         self.add_callback("on_pretrain_routine_end", _make_trainable)
+        self.add_callback("on_train_batch_start", PartialLabelTrainer.decay_learning_rate)
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
         """Open one side of the data set."""
@@ -276,6 +279,26 @@ class PartialLabelTrainer(DetectionTrainer):  # type: ignore[misc]
                 parameter.requires_grad_(True)
             return network
         return adapt_head(weights, classes, self._rows)
+
+    def validate(self) -> tuple[dict[str, float], float]:
+        """Do without ultralytics' validation, which takes unknown classes for absent ones."""
+        self.best_fitness = 0.0
+        return {}, 0.0
+
+    def final_eval(self) -> None:
+        """Take the optimiser's state out of the last checkpoint, which marks the run finished."""
+        strip_optimizer(self.last)
+
+    def decay_learning_rate(self) -> None:
+        """Lower the learning rate in a line over all batches of the run, after the warm-up.
+
+        Ultralytics lowers it between epochs only; a stage of one or two epochs needs more steps.
+        """
+        a_epoch = len(self.train_loader)
+        done = (self.start_epoch * a_epoch + self._batches) / (self.epochs * a_epoch)
+        self._batches += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * (1 - done * (1 - self.args.lrf))
 
 
 def _make_trainable(trainer: PartialLabelTrainer) -> None:
