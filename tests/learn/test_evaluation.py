@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from vision.detect.detections import Detections
 from vision.learn.dataset import Picture
-from vision.learn.evaluation import ClassScore, Examined, choose_threshold, false_boxes, score
+from vision.learn.evaluation import (
+    ClassScore,
+    Examined,
+    choose_threshold,
+    false_boxes,
+    measure,
+    score,
+)
 
 NAMES = ("debris_pile", "car")
 
@@ -89,6 +96,17 @@ def test_only_boxes_of_absent_classes_are_false():
         examined([], [(FAR, 0.9)], unknown=["debris_pile"]),
     ]
     assert false_boxes(pictures, {"debris_pile": 0.5}) == (1, {"debris_pile": 1})
+
+
+def test_the_summary_holds_the_classes_that_have_boxes():
+    pictures = [examined([A, B], [(A, 0.9), (FAR, 0.3)])]
+    assert measure(pictures, {"debris_pile": 0.25, "car": 0.25}) == {
+        "pictures": 1,
+        "map50": 0.505,
+        "classes": {
+            "debris_pile": {"boxes": 2, "ap50": 0.505, "precision": 0.5, "recall": 0.5},
+        },
+    }
 
 
 @settings(max_examples=40)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -187,6 +187,38 @@ def false_boxes(
             boxes[name] += 1
         pictures += bool(wrong)
     return pictures, boxes
+
+
+def measure(examined: Sequence[Examined], thresholds: Mapping[str, float]) -> dict[str, Any]:
+    """Sum up what a model card and the registry tell about a detector.
+
+    Args:
+        examined: Pictures.
+        thresholds: The model's classes and their smallest confidence.
+
+    Returns:
+        ``pictures``; ``classes``: boxes, ``ap50``, and ``precision`` and ``recall`` at the
+        threshold, of every class that has boxes; ``map50``: the mean of these classes' ``ap50``.
+        Fractions are rounded to three digits.
+    """
+    classes: dict[str, dict[str, float | int | None]] = {}
+    for name, threshold in thresholds.items():
+        measured = score(examined, name)
+        if measured.ap50 is None:
+            continue
+        precision, recall = measured.at(threshold)
+        classes[name] = {
+            "boxes": measured.boxes,
+            "ap50": round(measured.ap50, 3),
+            "precision": None if precision is None else round(precision, 3),
+            "recall": None if recall is None else round(recall, 3),
+        }
+    aps = [row["ap50"] for row in classes.values() if row["ap50"] is not None]
+    return {
+        "pictures": len(examined),
+        "map50": round(float(np.mean(aps)), 3) if aps else None,
+        "classes": classes,
+    }
 
 
 def _of_class(found: Detections, name: str) -> Iterator[tuple[NDArray[np.float32], float]]:
