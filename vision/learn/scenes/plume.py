@@ -16,8 +16,11 @@ from vision.learn.scenes.texture import TILE, noise_patch, noise_tile
 
 _PUFF = 96
 _SHAPES = 12
-SEEN_ALPHA = 30
-"""Alpha 0..255 from which a plume counts as seen."""
+SEEN_ALPHA = 36
+"""Alpha 0..255 from which a part of a plume counts as seen."""
+
+DENSE_ALPHA = 70
+"""A plume that is nowhere denser than this alpha is not noticed and gets no box."""
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,7 @@ from vision.learn.scenes.camera import Camera
 from vision.learn.scenes.layout import plan_camera, plan_layout, plan_zones
 from vision.learn.scenes.light import plan_light
 from vision.learn.scenes.model import Array, Lamp, Model, placed
-from vision.learn.scenes.plume import SEEN_ALPHA
+from vision.learn.scenes.plume import DENSE_ALPHA, SEEN_ALPHA
 from vision.learn.scenes.preset import ScenePreset
 from vision.learn.scenes.raster import Pose, Sprite, rasterise
 from vision.learn.scenes.stage import Actor, Director
@@ -271,6 +271,8 @@ class Scene:
         for i, item in enumerate(ordered):
             actor, sprite = item.actor, item.sprite
             if actor.class_name is None:
+                continue
+            if actor.plume is not None and sprite.alpha.max() < DENSE_ALPHA:
                 continue
             h, w = sprite.alpha.shape
             part = owner[sprite.y : sprite.y + h, sprite.x : sprite.x + w]

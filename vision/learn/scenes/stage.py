@@ -492,6 +492,8 @@ class Director:
     def _plume(self, cue: PlumeCue) -> None:
         rng = self._rng
         pose = self._inside(cue.depth_m, cue.along_m)
+        if self._layout.site is None:
+            pose = replace(pose, x=self._layout.kerb(cue.side))
         start = cue.start_s or -6.0
         end = cue.end_s if cue.end_s is not None else self._preset.duration_s
         dust = cue.what == "dust"
