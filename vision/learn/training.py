@@ -316,6 +316,7 @@ def train(
     stages: tuple[str, ...] | None = None,
     resume: bool = False,
     device: str = "cpu",
+    threads: int | None = None,
 ) -> Path:
     """Run the stages of a recipe.
 
@@ -329,6 +330,7 @@ def train(
         resume: Skip finished stages and continue an interrupted one at its last epoch. Without it
             a stage whose folder exists is an error.
         device: Torch device, as ultralytics names it: ``cpu`` or ``0``.
+        threads: Threads of the CPU to compute with; without it ultralytics leaves a core free.
 
     Returns:
         The weights of the last stage (averaged over the training steps, half precision).
@@ -358,6 +360,8 @@ def train(
         else:
             overrides = _overrides(stage, data_dir / stage.data, weights, folder, device)
         trainer = PartialLabelTrainer(overrides, recipe.rows, bfloat16=stage.bfloat16)
+        if threads is not None:
+            trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
         trainer.train()
         weights = last
     return weights
