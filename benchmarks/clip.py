@@ -42,7 +42,7 @@ def _encode_round(source: Path, out: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.bit_rate = BIT_RATE
         stream.options = {
-            "preset": "fast",
+            "preset": "veryfast",
             "g": str(FPS * KEYFRAME_S),
             "keyint_min": str(FPS * KEYFRAME_S),
             "sc_threshold": "0",

@@ -29,9 +29,9 @@ def test_a_number_stands_for_a_span_without_width() -> None:
         ("name: a\nweather: sunny\n", "weather"),
         ("name: a\ncamera: {hieght_m: 4}\n", "camera.hieght_m"),
         ("name: a\nscript: [{what: stall, colour: red}]\n", "colour"),
-        ("name: a\nscript: [{what: balloon}]\n", "script.0"),
+        ("name: a\nscript: [{what: balloon}]\n", "script[0]"),
         ("name: a\nfps: 0\n", "fps"),
-        ("name: [a\n", "not valid YAML"),
+        ("name: [a\n", "no valid YAML"),
     ],
 )
 def test_a_fault_names_file_and_key(tmp_path: Path, text: str, named: str) -> None:

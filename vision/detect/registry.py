@@ -27,6 +27,7 @@ from pydantic import (
 from vision.configfile import load_config
 from vision.detect.boxes import Decoding, OutputForm
 from vision.errors import ModelError
+from vision.files import write_atomically
 
 REGISTRY_FILE = "registry.yaml"
 
@@ -309,11 +310,7 @@ def write_entry(registry_dir: Path, entry: ModelEntry, *, default: bool = False)
             for name in sorted(models)
         },
     }
-    draft = file.with_suffix(".yaml.part")
-    draft.write_text(
-        yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100), encoding="utf-8"
-    )
-    draft.replace(file)
+    write_atomically(file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
 
 
 @functools.cache

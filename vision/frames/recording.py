@@ -29,6 +29,13 @@ from vision.frames.wallclock import StartTime, start_time
 SAME_PICTURE_S = 0.005
 """A picture this much before the wanted time still counts as at it; containers round to 1 ms."""
 
+EARLY_TOLERANCES = 3.0
+"""A keyframe may serve a look that comes early by this many tolerances.
+
+With the tolerance at a quarter of the interval the look still comes after the one before it, which
+lies a whole interval, less at most one tolerance, ahead.
+"""
+
 LATE_S = 0.1
 """A first picture later than this is worth telling."""
 
@@ -252,14 +259,20 @@ class Recording:
         return None if start is None else self._climb(start, time_s, tolerance_s)
 
     def _near(self, time_s: float, tolerance_s: float) -> list[StoredPacket]:
-        """Keyframes just before and after a time that lie within the tolerance, nearest first."""
+        """Keyframes that serve a look, best first: nearest within the tolerance, then an early one.
+
+        A look that comes early costs one keyframe, a climb up to a whole group of pictures, and the
+        looks after it fall onto keyframes again.
+        """
         window = self._window
         near = [
-            stored
+            (off_s < -tolerance_s, abs(off_s), stored.index, stored)
             for stored in (window.start_before(time_s), window.key_after(time_s))
-            if stored is not None and stored.key and abs(stored.time_s - time_s) <= tolerance_s
+            if stored is not None
+            and stored.key
+            and -EARLY_TOLERANCES * tolerance_s < (off_s := stored.time_s - time_s) <= tolerance_s
         ]
-        return sorted(near, key=lambda stored: (abs(stored.time_s - time_s), stored.index))
+        return [stored for *_, stored in sorted(near, key=lambda entry: entry[:3])]
 
     def _climb(self, start: StoredPacket, time_s: float, tolerance_s: float) -> Frame | None:
         opened = self._opened

@@ -6,9 +6,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from vision.configfile import load_config
 from vision.errors import ConfigError
 
 
@@ -222,7 +222,7 @@ def load_preset(name_or_path: str | Path) -> ScenePreset:
 
     Raises:
         ConfigError: There is no such preset, or the file breaks the schema; the text names the
-            file and the keys.
+            file, the lines and the keys.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
@@ -230,16 +230,4 @@ def load_preset(name_or_path: str | Path) -> ScenePreset:
         if not path.is_file():
             known = ", ".join(preset_names())
             raise ConfigError(f"no scene preset called {name_or_path!r}; there are: {known}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return ScenePreset.model_validate(content)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise ConfigError(f"{path}: {faults}") from error
+    return load_config(path, ScenePreset)
