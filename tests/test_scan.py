@@ -89,6 +89,33 @@ def test_a_rerun_skips_what_is_finished(demo: Path) -> None:
     assert (demo / "run" / "violations.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
+def test_an_interrupt_leaves_a_run_that_goes_on(demo: Path, tmp_path: Path) -> None:
+    command = ["scan", demo / "clips", "--site", demo / "site.yaml", "--out", tmp_path / "run"]
+    command += ["--every", "0.2"]
+    process = subprocess.Popen([*JIEXU, *map(str, command)], stdout=subprocess.DEVNULL)
+    while process.poll() is None and not list(tmp_path.glob("run/inputs/*")):
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["status"] == "interrupted"
+    jiexu(*command)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "complete"
+
+
+def test_a_stream_is_recorded_and_scanned(blob_clip: Path, tmp_path: Path) -> None:
+    url = blob_clip.as_uri()
+    missing = jiexu("scan", url, "--out", tmp_path / "run", check=False)
+    assert missing.returncode == 1
+    assert "--duration" in missing.stderr
+    jiexu("scan", url, "--duration", 12, "--out", tmp_path / "run")
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["inputs"][0]["duration_s"] == pytest.approx(12, abs=2.5)
+    assert run["inputs"][0]["start"]["origin"] == "clock"
+
+
 def audio_only(path: Path) -> None:
     import numpy as np
 

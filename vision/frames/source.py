@@ -57,11 +57,11 @@ class FrameSource(Protocol):
         order but not before the time released last. A request that has not begun may be cancelled.
 
         Returns:
-            Future of the cheapest frame within ``tolerance_s`` of ``time_s``, or of a keyframe up to
-            three tolerances early where it saves decoding more than one picture. Where there is none
-            because of a gap or damage, the next frame that can be decoded, whose ``time_s`` then
-            lies past ``time_s + tolerance_s``. ``None`` when there is no such frame either: the
-            source is over.
+            Future of the cheapest frame within ``tolerance_s`` of ``time_s``, or of a keyframe up
+            to three tolerances early where that saves decoding more than one picture. Where there
+            is none because of a gap or damage, the next frame that can be decoded, whose
+            ``time_s`` then lies past ``time_s + tolerance_s``. ``None`` when there is no such
+            frame either: the source is over.
         """
         ...
 
