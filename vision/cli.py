@@ -216,7 +216,7 @@ def demo(
     ),
     scene: Annotated[list[str] | None, typer.Option(help="Scene preset; may be repeated.")] = None,
     seconds: Annotated[float, typer.Option(min=20, help="Length of each clip.")] = 60.0,
-    seed: Annotated[int, typer.Option(help="Seed of the scenes.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the scenes.")] = 1,
     models: ModelsOption = None,
 ) -> None:
     """Draw a street and a building site, scan the clips, and show what was found."""

@@ -23,7 +23,7 @@ RULES: dict[str, dict[str, Any]] = {
     "street_stall": {"dwell_s": 15.0},
     "debris_pile": {"dwell_s": 15.0},
     "construction_dust": {"window_s": 20.0},
-    "hoarding_missing": {"dwell_s": 15.0},
+    "hoarding_missing": {"dwell_s": 15.0, "max_gap_share": 0.06},
 }
 """A demo lasts a minute: its dwells are seconds where a city's are minutes and days."""
 
