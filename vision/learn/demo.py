@@ -75,7 +75,7 @@ def make_demo(
                 progress=lambda share: progress.looked(share * seconds, 0),
             )
         zones = json.loads(truth_path(clip).read_text(encoding="utf-8"))["zones"]
-        cameras.append({"id": camera_id, "name": preset.title, "zones": zones})
+        cameras.append({"id": camera_id, "name": name.replace("_", " "), "zones": zones})
     site = {"timezone": TIMEZONE, "cameras": cameras, "rules": RULES}
     path = out / "site.yaml"
     write_atomically(path, yaml.safe_dump(site, allow_unicode=True, sort_keys=False))
