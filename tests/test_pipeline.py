@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BlobDetector
+from blobs import BlobDetector
 
 from vision import pipeline
 from vision.detect.detections import Detections

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import APPEARS_S, LEAVES_S, BlobDetector
+from blobs import APPEARS_S, LEAVES_S, BlobDetector
 
 from vision import scan_input as module
 from vision.archive import read_looks
