@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, UnidentifiedImageError
 from untrained import draw_picture
 
 from vision.detect import load as load_module
 from vision.detect import openvino_runtime
 from vision.detect.load import load_detector
 from vision.detect.openvino_runtime import OpenVinoDetector
+from vision.detect.ultralytics_setup import prepare
 from vision.errors import ModelError
 from vision.learn.export import agreement
 
@@ -249,3 +251,11 @@ def test_files_that_do_not_fit_their_entry_are_refused(model, runtime):
     classes = {"classes": ("one", "two"), "thresholds": {"one": 0.5, "two": 0.5}}
     with pytest.raises(ModelError, match="fit"):
         load_detector(model.model_copy(update=classes), runtime=runtime, device="cpu")
+
+
+def test_ultralytics_leaves_pillow_as_it_was(tmp_path):
+    prepare()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(broken)

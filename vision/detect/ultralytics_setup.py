@@ -10,6 +10,8 @@ import os
 import sys
 import types
 
+from PIL import Image
+
 
 def prepare() -> None:
     """Set ultralytics up; calling it again does nothing.
@@ -21,14 +23,25 @@ def prepare() -> None:
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_OFFLINE"] = "true"
     os.environ.setdefault("YOLO_VERBOSE", "false")
-    if "torchvision" in sys.modules:
-        return
-    try:
-        import torchvision  # noqa: F401
-    except (ImportError, RuntimeError, OSError):
-        for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        _stand_in()
+    if "torchvision" not in sys.modules:
+        try:
+            import torchvision  # noqa: F401
+        except (ImportError, RuntimeError, OSError):
+            for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
+                del sys.modules[name]
+            _stand_in()
+    _give_pillow_back()
+
+
+def _give_pillow_back() -> None:
+    """Undo ultralytics' replacement of ``Image.open``.
+
+    For a broken picture it would install a HEIF reader, or fail with a missing module instead of
+    Pillow's own error.
+    """
+    from ultralytics.utils import patches
+
+    Image.open = patches._image_open
 
 
 def _stand_in() -> None:
