@@ -1,6 +1,6 @@
 """Scan real clips with known events and say, clip by clip, what was found, missed and raised.
 
-    python benchmarks/events.py CLIPS_FOLDER --out DIR [--site benchmarks/clips-site.yaml]
+    python -m benchmarks.events CLIPS_FOLDER --out DIR [--site benchmarks/clips-site.yaml]
 
 ``CLIPS_FOLDER`` holds the clips and their ``GROUND_TRUTH.json``: a list of ``{file, events}``,
 events with ``type``, ``box_xyxy`` in pixels, ``start_s``, ``end_s`` and ``expected``: ``alert``,

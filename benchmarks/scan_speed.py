@@ -1,6 +1,6 @@
 """How fast is a scan, and beside what? All in one run on one machine.
 
-    python benchmarks/scan_speed.py --footage CLIP --out DIR [--peers] [--hour]
+    python -m benchmarks.scan_speed --footage CLIP --out DIR [--peers] [--hour]
 
 It makes a 10-minute 1080p 25 fps 4 Mb/s H.264 clip with a keyframe every 2 s from the footage and
 measures, as multiples of real time: Jiexu at fixed 2 s looks and adaptive (whole command, start of
