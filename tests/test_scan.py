@@ -187,6 +187,7 @@ def test_bad_files_are_named_and_the_good_ones_scanned(blob_clip: Path, tmp_path
         (["scan", ".", "--timezone", "Mars/Base"], "--timezone: unknown time zone"),
         (["scan", ".", "--site", "none.yaml"], "none.yaml"),
         (["scan", ".", "--post", "http://127.0.0.1:9/"], "no secret to sign with"),
+        (["scan", "here.mp4", "--model", "nosuch"], "no model 'nosuch'"),
         (["check", "none.yaml"], "none.yaml"),
         (["post", "."], "--url"),
     ],
@@ -194,6 +195,7 @@ def test_bad_files_are_named_and_the_good_ones_scanned(blob_clip: Path, tmp_path
 def test_usage_errors_end_with_2_and_name_what_is_wrong(
     tmp_path: Path, arguments: list[str], said: str
 ) -> None:
+    (tmp_path / "here.mp4").write_bytes(b"never opened")
     done = subprocess.run(
         [*JIEXU, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
     )

@@ -23,7 +23,7 @@ from vision.archive import join_archives
 from vision.detect.detector import Detector
 from vision.detect.load import load_detector
 from vision.detect.registry import ModelEntry, Registry
-from vision.errors import InputError
+from vision.errors import InputError, JiexuError
 from vision.files import write_atomically
 from vision.frames.capture import capture_stream, redact
 from vision.frames.inputs import ScanInput, content_sha256, discover
@@ -177,16 +177,18 @@ class _Run:
             job = self._job(item)
             detector = self._detector(job.model)
             key = job.key(detector)
-            result = self._folder.read_result(key)
+            result: dict[str, Any] | None
             if key in self._done:
                 result = {"input": _repeated(item, self._done[key]), "violations": []}
-            elif result is not None:
+            elif (result := self._folder.read_result(key)) is not None:
                 result["input"] |= {"name": item.name, "reused": True}
             else:
                 self._progress.input_started(item.name, number, of)
                 result = scan_input(job, key, detector, self._folder, self._progress)
         except InputError as error:
             report = _failed(item, str(error))
+        except JiexuError:
+            raise
         except Exception as error:
             log.exception("%s", item.name)
             report = _failed(item, f"{item.name}: internal error: {type(error).__name__}: {error}")

@@ -236,26 +236,22 @@ def scan_input(
 
 def _material(job: Job, source: FrameSource, healthy_s: list[float]) -> Material:
     """Where the evidence of an input comes from once it has been looked through."""
-
-    def still_at(time_s: float) -> Frame:
-        with job.open() as again:
-            frame = again.submit(time_s, SAME_FRAME_S).result()
-        return _found(frame, time_s)
+    recording = source if isinstance(source, Recording) else None
 
     def frame_at(time_s: float) -> Frame:
-        assert isinstance(source, Recording)
-        return _found(next(source.stretch(time_s, time_s), None), time_s)
-
-    def _found(frame: Frame | None, time_s: float) -> Frame:
+        if recording is not None:
+            frame = next(recording.stretch(time_s, time_s), None)
+        else:
+            with job.open() as again:
+                frame = again.submit(time_s, SAME_FRAME_S).result()
         if frame is None:
             raise InputError(f"{job.input.name}: the frame at {time_s:.3f} s cannot be read again")
         return frame
 
-    recording = source if isinstance(source, Recording) else None
     return Material(
         source=SourceRecord(name=job.input.name, sha256=job.sha256),
         path=job.input.path if recording else None,
-        frame_at=frame_at if recording else still_at,
+        frame_at=frame_at,
         stretch=recording.stretch if recording else None,
         start=source.info.start.value,
         healthy_s=healthy_s,
@@ -308,7 +304,7 @@ class _Looking:
                 active = self.judge.look(look)
                 tally.add(look)
                 unsaved.append(look)
-                self.progress.looked(look.time_s, len(self.judge.violations))
+                self.progress.looked(look.time_s, self.judge.violation_count)
                 if time.perf_counter() - saved > SAVE_EVERY_S:
                     save()
         finally:

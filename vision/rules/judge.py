@@ -111,6 +111,11 @@ class Judge:
             key=lambda one: (one.noticed_s, one.kind, one.zone_id, one.key),
         )
 
+    @property
+    def violation_count(self) -> int:
+        """How many violations there are so far."""
+        return len(self._over) + len(self._followed)
+
     def open_sightings(self) -> tuple[Sighting, ...]:
         """Sightings alive after the last look, by rising id."""
         return tuple(sighting for sighting in self._sightings if sighting.ended_s is None)
