@@ -91,6 +91,7 @@ class Source(_Strict):
         path: Folder relative to a root.
         labels: Class of the source to class of the data set.
         ignore: Class of the source whose boxes are left out; the data set's class becomes unknown.
+        drop: Classes of the source that the data set is not about.
         absent: Classes known to be absent although the source does not label them.
         unknown: Classes that may be visible without a label.
         unknown_if_unlabelled: Classes that are unknown in pictures without a box of them.
@@ -106,6 +107,7 @@ class Source(_Strict):
     path: str
     labels: dict[str, str | ByTeacher]
     ignore: dict[str, str] = {}
+    drop: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     unknown_if_unlabelled: tuple[str, ...] = ()
@@ -467,6 +469,8 @@ def _label(
     for box in raw.boxes:
         if box.name in source.ignore:
             unknown.add(source.ignore[box.name])
+            continue
+        if box.name in source.drop:
             continue
         target = source.labels.get(box.name)
         if target is None:
