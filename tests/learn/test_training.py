@@ -16,8 +16,10 @@ from vision.learn.training import (
     Stage,
     TrainingRecipe,
     adapt_head,
+    mean_network,
     train,
 )
+from vision.learn.validation import average_precisions
 
 from ultralytics.cfg import get_cfg  # isort: skip  vision.learn.training prepares ultralytics
 from ultralytics.nn.tasks import DetectionModel  # isort: skip
@@ -73,6 +75,38 @@ def test_a_class_without_a_start_is_named(coco_like):
         adapt_head(coco_like, ("smoke",), {})
 
 
+def test_a_class_that_is_there_keeps_its_own_row(coco_like):
+    again = adapt_head(coco_like, CLASSES, {"car": ("c24",), "debris_pile": ("c24",)})
+    x = torch.rand(1, 3, 64, 64)
+    old, new = class_logits(copy.deepcopy(coco_like), x), class_logits(again, x)
+    torch.testing.assert_close(new[:, 0], old[:, 2])
+
+
+def test_both_heads_of_an_end_to_end_network_are_adapted():
+    torch.manual_seed(0)
+    network = DetectionModel("yolo26n.yaml", nc=3, verbose=False)
+    network.names = {0: "person", 1: "bicycle", 2: "car"}
+    new = adapt_head(network, ("car", "heap"), {"heap": ("bicycle",)})
+    outputs = new.train()(torch.rand(1, 3, 64, 64))
+    assert outputs["one2many"]["scores"].shape[1] == 2
+    assert outputs["one2one"]["scores"].shape[1] == 2
+
+
+def test_the_mean_of_networks_lies_between_them(adapted):
+    other = copy.deepcopy(adapted)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(1.0)
+    mixed = mean_network([adapted, other], [1, 3])
+    for low, middle in zip(adapted.parameters(), mixed.parameters(), strict=True):
+        torch.testing.assert_close(middle, low + 0.75)
+
+
+def test_networks_of_different_classes_have_no_mean(adapted, coco_like):
+    with pytest.raises(ConfigError, match="cannot be averaged"):
+        mean_network([adapted, coco_like], [1, 1])
+
+
 def test_the_loss_does_not_push_down_what_is_unknown(adapted):
     network = copy.deepcopy(adapted).train()
     network.args = get_cfg()
@@ -96,9 +130,10 @@ def test_the_loss_does_not_push_down_what_is_unknown(adapted):
     assert (second > 0).all()
 
 
-def test_the_shipped_recipe_fits_the_shipped_data_recipe():
-    recipe = load_config(REPOSITORY / "models/recipes/first.yaml", TrainingRecipe)
-    data = load_config(REPOSITORY / "datasets/first.yaml", Recipe)
+@pytest.mark.parametrize("name", ["first", "street", "site"])
+def test_the_shipped_recipes_fit_the_shipped_data_recipes(name):
+    recipe = load_config(REPOSITORY / f"models/recipes/{name}.yaml", TrainingRecipe)
+    data = load_config(REPOSITORY / f"datasets/{name}.yaml", Recipe)
     assert set(recipe.rows) < set(data.classes)
 
 
@@ -164,6 +199,7 @@ def test_two_stages_train_and_a_finished_run_is_not_repeated(tmp_path, coco_like
         stages={"one": stage, "two": stage},
     )
     last = train(recipe, tmp_path / "data", tmp_path / "runs", start=tmp_path)
+    assert "AP50/debris_pile" in (tmp_path / "runs/one/results.csv").read_text()
     checkpoint = torch.load(last, weights_only=False)
     assert type(checkpoint["model"]) is DetectionModel
     assert tuple(checkpoint["model"].names.values()) == CLASSES
@@ -173,3 +209,41 @@ def test_two_stages_train_and_a_finished_run_is_not_repeated(tmp_path, coco_like
     assert last.stat().st_mtime_ns == before
     with pytest.raises(ConfigError, match="was run before"):
         train(recipe, tmp_path / "data", tmp_path / "runs", start=tmp_path)
+    measured = average_precisions(checkpoint["model"], tmp_path / "data/heaps", 64)
+    assert 0 <= measured["debris_pile"] <= 1
+
+
+@pytest.mark.slow
+def test_an_end_to_end_network_is_trained_from_a_mean(tmp_path):
+    root = tmp_path / "raw/heaps"
+    for part in ("images", "labels"):
+        (root / part).mkdir(parents=True)
+    (root / "classes.txt").write_text("debris_pile\n")
+    for i in range(4):
+        coarse = np.random.default_rng(i).integers(0, 255, (6, 6, 3), np.uint8)
+        cv2.imwrite(str(root / f"images/p{i}.png"), cv2.resize(coarse, (64, 64)))
+        (root / f"labels/p{i}.txt").write_text("0 0.5 0.5 0.4 0.3\n")
+    data = Recipe.model_validate(
+        {
+            "name": "heaps",
+            "seed": 1,
+            "val_share": 0.5,
+            "longest_side": 64,
+            "classes": ("debris_pile",),
+            "sources": [{"path": "heaps", "labels": {"debris_pile": "debris_pile"}}],
+        }
+    )
+    build_dataset(data, [tmp_path / "raw"], tmp_path / "data/heaps")
+    for name in ("a", "b"):
+        network = DetectionModel("yolo26n.yaml", nc=2, verbose=False)
+        network.names = {0: "person", 1: "suitcase"}
+        torch.save({"model": network}, tmp_path / f"{name}.pt")
+    settings = {"epochs": 1, "imgsz": 64, "batch": 2, "workers": 0, "amp": False, "cache": False}
+    recipe = TrainingRecipe(
+        name="x",
+        start={"a.pt": 0.5, "b.pt": 0.5},
+        rows={"debris_pile": ("suitcase",)},
+        stages={"one": Stage(data="heaps", settings=settings)},
+    )
+    last = train(recipe, tmp_path / "data", tmp_path / "runs", start=tmp_path)
+    assert tuple(torch.load(last, weights_only=False)["model"].names.values()) == ("debris_pile",)

@@ -8,6 +8,8 @@ there: their negative terms are taken out of the classification loss.
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vision.detect import ultralytics_setup
 from vision.errors import ConfigError, ModelError
 from vision.learn.dataset import read_pictures
+from vision.learn.validation import average_precisions, class_names
 
 ultralytics_setup.prepare()
 
@@ -26,7 +29,7 @@ from ultralytics.data.augment import Mosaic  # noqa: E402  needs the set-up abov
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint  # noqa: E402
-from ultralytics.utils.loss import v8DetectionLoss  # noqa: E402
+from ultralytics.utils.loss import E2ELoss, v8DetectionLoss  # noqa: E402
 from ultralytics.utils.torch_utils import strip_optimizer  # noqa: E402
 
 NEW_CLASS_PRIOR = 0.01
@@ -37,10 +40,13 @@ class Stage(BaseModel):
     """One stage of training.
 
     Attributes:
-        data: Name of the data set that the stage learns from, for the reader of the recipe.
+        data: Name of the data set that the stage learns from.
         settings: Settings of ultralytics' trainer (``epochs``, ``imgsz``, ``lr0`` and so on).
-        bfloat16: Compute the network in bfloat16, several times as fast on CPUs that have it;
-            weights, loss and optimiser stay in float32.
+        bfloat16: Compute the network in bfloat16, several times as fast on CPUs that have it and
+            several times as slow on others; weights, loss and optimiser stay in float32.
+        validate_every: Measure on the validation pictures after every so many epochs and after the
+            last one. With ``patience`` in ``settings`` (counted in epochs) a run that no longer
+            improves stops, and the best weights are taken instead of the last.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,6 +54,7 @@ class Stage(BaseModel):
     data: str
     settings: dict[str, Any]
     bfloat16: bool = False
+    validate_every: int = Field(default=1, ge=1)
 
 
 class TrainingRecipe(BaseModel):
@@ -55,16 +62,18 @@ class TrainingRecipe(BaseModel):
 
     Attributes:
         name: Name of the model.
-        start: File name of the weights that the first stage starts from.
-        rows: Class of ours to the classes of those weights whose mean row it starts from; a class
-            without an entry starts from the row of its own name.
+        start: File name of the weights that the first stage starts from, or file names with shares
+            whose weighted mean it starts from. A fine-tuned network averaged with the one it came
+            from keeps more of what the latter knew (Wortsman et al. 2022, arXiv:2109.01903).
+        rows: Class of ours to the classes whose mean row it starts from, in weights that lack a
+            class of its own name.
         stages: Run one after the other, each from the weights of the one before.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    start: str
+    start: str | dict[str, float]
     rows: dict[str, tuple[str, ...]]
     stages: dict[str, Stage] = Field(min_length=1)
 
@@ -79,7 +88,7 @@ def adapt_head(
     serves a new class, with its bias lowered to ``NEW_CLASS_PRIOR`` of the old one.
 
     Args:
-        network: Detector of the YOLOv8 family; not changed.
+        network: Detector of the YOLOv8, YOLO11 or YOLO26 family; not changed.
         classes: New class names in the order of their ids.
         rows: New class to the old classes it starts from.
 
@@ -94,14 +103,14 @@ def adapt_head(
     old = {name: i for i, name in network.names.items()}
     picks: list[list[int]] = []
     for name in classes:
-        sources = rows.get(name, (name,))
+        sources = (name,) if name in old else rows.get(name, (name,))
         missing = [s for s in sources if s not in old]
         if missing:
             raise ConfigError(f"rows.{name}: the starting weights have no class {missing[0]}")
         picks.append([old[s] for s in sources])
 
     head = network.model[-1]
-    for branch in head.cv3:
+    for branch in (*head.cv3, *getattr(head, "one2one_cv3", ())):
         last = branch[-1]
         new = torch.nn.Conv2d(last.in_channels, len(classes), 1)
         with torch.no_grad():
@@ -122,14 +131,40 @@ def adapt_head(
     return network
 
 
+def mean_network(networks: Sequence[DetectionModel], shares: Sequence[float]) -> DetectionModel:
+    """Average the weights of networks of one architecture and one list of classes.
+
+    Args:
+        networks: Not changed.
+        shares: Weight of each; their sum is brought to 1.
+
+    Raises:
+        ConfigError: The networks differ in layers or classes.
+    """
+    first = deepcopy(networks[0]).float()
+    states = [network.float().state_dict() for network in networks]
+    shapes = [{key: value.shape for key, value in state.items()} for state in states]
+    if any(s != shapes[0] for s in shapes) or any(n.names != first.names for n in networks):
+        raise ConfigError("start: networks of different layers or classes cannot be averaged")
+    total = sum(shares)
+    mixed = {
+        key: sum(share / total * state[key] for share, state in zip(shares, states, strict=True))
+        if value.is_floating_point()
+        else value
+        for key, value in states[0].items()
+    }
+    first.load_state_dict(mixed)
+    return first
+
+
 class PartialLabelLoss(v8DetectionLoss):  # type: ignore[misc]  # ultralytics is not followed
     """Detection loss that leaves unknown classes out of a picture's negatives.
 
     The batch holds ``unknown``: one boolean array ``(classes,)`` a picture.
     """
 
-    def __init__(self, model: DetectionModel) -> None:
-        super().__init__(model)
+    def __init__(self, model: DetectionModel, **assignment: Any) -> None:
+        super().__init__(model, **assignment)
         self.bce = _MaskedBCE()
 
     def loss(self, preds: dict[str, torch.Tensor], batch: dict[str, Any]) -> Any:
@@ -157,13 +192,27 @@ class _TrainedNetwork(DetectionModel):  # type: ignore[misc]
 
     bfloat16 = False
 
-    def init_criterion(self) -> PartialLabelLoss:
+    def init_criterion(self) -> PartialLabelLoss | E2ELoss:
+        if getattr(self.model[-1], "one2one_cv3", None) is not None:
+            return E2ELoss(self, PartialLabelLoss)
         return PartialLabelLoss(self)
 
     def predict(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
             raw = super().predict(x, *args, **kwargs)
-        return {key: value.float() if key != "feats" else value for key, value in raw.items()}
+        return _in_float32(raw)
+
+
+def _in_float32(raw: dict[str, Any]) -> dict[str, Any]:
+    """Outputs of the head in float32; the feature maps, of which the shape is used, as they are."""
+    return {
+        key: _in_float32(value)
+        if isinstance(value, dict)
+        else value.float()
+        if key != "feats"
+        else value
+        for key, value in raw.items()
+    }
 
 
 class PartialLabelDataset(YOLODataset):  # type: ignore[misc]
@@ -236,7 +285,12 @@ class PartialLabelTrainer(DetectionTrainer):  # type: ignore[misc]
     """Ultralytics' trainer with the data set, the loss and the head of this module."""
 
     def __init__(
-        self, overrides: dict[str, Any], rows: dict[str, tuple[str, ...]], *, bfloat16: bool = False
+        self,
+        overrides: dict[str, Any],
+        rows: dict[str, tuple[str, ...]],
+        *,
+        bfloat16: bool = False,
+        validate_every: int = 1,
     ) -> None:
         """Prepare a run.
 
@@ -244,10 +298,12 @@ class PartialLabelTrainer(DetectionTrainer):  # type: ignore[misc]
             overrides: Settings of ultralytics' trainer.
             rows: As for :func:`adapt_head`.
             bfloat16: See :class:`Stage`.
+            validate_every: See :class:`Stage`.
         """
         super().__init__(overrides=overrides)
         self._rows = rows
         self.bfloat16 = bfloat16
+        self._validate_every = validate_every
         self._batches = 0
         self.add_callback("on_pretrain_routine_end", _make_trainable)
         self.add_callback("on_train_batch_start", PartialLabelTrainer.decay_learning_rate)
@@ -280,13 +336,28 @@ class PartialLabelTrainer(DetectionTrainer):  # type: ignore[misc]
             return network
         return adapt_head(weights, classes, self._rows)
 
-    def validate(self) -> tuple[dict[str, float], float]:
-        """Do without ultralytics' validation, which takes unknown classes for absent ones."""
-        self.best_fitness = 0.0
-        return {}, 0.0
+    def validate(self) -> tuple[dict[str, float], float | None]:
+        """Measure the averaged weights; ultralytics' own takes unknown classes for absent ones.
+
+        Returns:
+            ``AP50/<class>`` of each class with labelled boxes, and the mean of them; nothing and
+            ``None`` after an epoch that is not measured.
+        """
+        last = self.epoch + 1 >= self.epochs or self.stopper.possible_stop
+        if (self.epoch + 1) % self._validate_every and not last:
+            return {}, None
+        scores = average_precisions(self.ema.ema, Path(self.data["path"]), self.args.imgsz)
+        fitness = float(np.mean(list(scores.values()))) if scores else 0.0
+        self.best_fitness = max(fitness, self.best_fitness or 0.0)
+        return {f"AP50/{name}": value for name, value in scores.items()}, fitness
 
     def final_eval(self) -> None:
-        """Take the optimiser's state out of the last checkpoint, which marks the run finished."""
+        """Take the optimiser's state out of the last checkpoint, which marks the run finished.
+
+        A run that was stopped early ends with its best weights.
+        """
+        if self.epoch + 1 < self.epochs and self.best.exists():
+            shutil.copyfile(self.best, self.last)
         strip_optimizer(self.last)
 
     def decay_learning_rate(self) -> None:
@@ -341,13 +412,18 @@ def train(
         InputError: A data set is missing or was not built by :mod:`vision.learn.dataset`.
     """
     names = tuple(recipe.stages) if stages is None else stages
-    weights = start / recipe.start
+    for name in names:
+        if name not in recipe.stages:
+            raise ConfigError(f"stage {name}: the recipe has {', '.join(recipe.stages)}")
+    weights = start / recipe.start if isinstance(recipe.start, str) else out_dir / "start.pt"
     for name, stage in recipe.stages.items():
         folder = out_dir / name
         last = folder / "weights" / "last.pt"
         if name not in names:
             weights = last
             continue
+        if weights == out_dir / "start.pt":
+            _write_mean(recipe, start, data_dir / stage.data, weights)
         if not weights.is_file():
             raise ModelError(f"{weights}: no such file; stage {name} starts from it")
         if last.is_file():
@@ -359,12 +435,31 @@ def train(
             overrides: dict[str, Any] = {"resume": str(last)}
         else:
             overrides = _overrides(stage, data_dir / stage.data, weights, folder, device)
-        trainer = PartialLabelTrainer(overrides, recipe.rows, bfloat16=stage.bfloat16)
+        trainer = PartialLabelTrainer(
+            overrides,
+            recipe.rows,
+            bfloat16=stage.bfloat16,
+            validate_every=stage.validate_every,
+        )
         if threads is not None:
             trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
         trainer.train()
         weights = last
     return weights
+
+
+def _write_mean(recipe: TrainingRecipe, folder: Path, data_dir: Path, target: Path) -> None:
+    """Write the weighted mean of the recipe's starting weights, with the data set's classes."""
+    assert not isinstance(recipe.start, str)
+    classes = tuple(class_names(data_dir))
+    networks = []
+    for file in recipe.start:
+        if not (folder / file).is_file():
+            raise ModelError(f"{folder / file}: no such file; the recipe starts from it")
+        networks.append(adapt_head(load_checkpoint(folder / file)[0], classes, recipe.rows))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mixed = mean_network(networks, tuple(recipe.start.values()))
+    torch.save({"model": mixed, "ema": None, "train_args": {"task": "detect"}}, target)
 
 
 def _overrides(
