@@ -195,4 +195,5 @@ class ConstructionDust:
             last_seen_s=last_s,
             looks_seen=episode.looks,
             signs=("plume", "growing") if grown else ("plume",),
+            class_names=(_CLASS,),
         )

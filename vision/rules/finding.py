@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from vision.observe.look import Look
 from vision.observe.sighting import Box, Sighting
+
+Basis = Literal["class", "composition"]
+"""A class of the model says so itself, or several classes found together suggest it."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Finding:
         last_seen_s: Stream time at which it was last really seen.
         looks_seen: Looks that saw it.
         signs: What spoke for it, machine-readable words such as ``derelict_look``.
+        basis: What the finding rests on.
+        class_names: Classes of the detections that it rests on.
     """
 
     key: str
@@ -34,6 +39,8 @@ class Finding:
     last_seen_s: float
     looks_seen: int
     signs: tuple[str, ...]
+    basis: Basis = "class"
+    class_names: tuple[str, ...] = ()
 
 
 class Rule(Protocol):
@@ -78,6 +85,8 @@ class Violation:
         signs: What spoke for it.
         rule_name: Rule that held.
         rule_settings: Settings of the rule.
+        basis: What it rests on; ``class`` as soon as one of its findings did.
+        class_names: Classes of the detections that it rests on.
     """
 
     kind: str
@@ -95,3 +104,5 @@ class Violation:
     signs: tuple[str, ...]
     rule_name: str
     rule_settings: Mapping[str, Any]
+    basis: Basis = "class"
+    class_names: tuple[str, ...] = ()

@@ -196,6 +196,7 @@ class HoardingMissing:
             last_seen_s=line.last_open_s,
             looks_seen=int(line.open_looks[start:end].max()),
             signs=("no_hoarding",) if never else ("gap",),
+            class_names=tuple(sorted(_COVERING)),
         )
 
     def _trust(self, line: _Line, gap: NDArray[np.bool_]) -> float:

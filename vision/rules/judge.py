@@ -155,6 +155,8 @@ class Judge:
                     signs=finding.signs,
                     rule_name=rule.name,
                     rule_settings=rule.settings,
+                    basis=finding.basis,
+                    class_names=finding.class_names,
                 )
             )
             return
@@ -164,7 +166,9 @@ class Judge:
             known,
             last_seen_s=finding.last_seen_s,
             looks_seen=max(known.looks_seen, finding.looks_seen),
-            signs=known.signs + tuple(sign for sign in finding.signs if sign not in known.signs),
+            signs=_joined(known.signs, finding.signs),
+            basis=finding.basis if known.basis == "composition" else known.basis,
+            class_names=_joined(known.class_names, finding.class_names),
         )
         if finding.confidence > known.confidence and finding.last_seen_s == look.time_s:
             known = replace(
@@ -176,3 +180,7 @@ class Judge:
         """Close a violation at its last sight."""
         violation = self._followed.pop(case_key).violation
         self._over.append(replace(violation, end_s=violation.last_seen_s))
+
+
+def _joined(known: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return known + tuple(word for word in more if word not in known)

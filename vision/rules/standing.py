@@ -98,4 +98,5 @@ def finding_of(sighting: Sighting, zone: Zone, signs: Sequence[str]) -> Finding:
         last_seen_s=sighting.last_seen_s,
         looks_seen=sighting.looks_seen,
         signs=tuple(signs),
+        class_names=(sighting.class_name,),
     )
