@@ -222,7 +222,7 @@ fractions = st.floats(0.01, 0.99)
 
 @given(st.lists(st.tuples(fractions, fractions, fractions, fractions), max_size=5))
 def test_written_labels_read_back(tmp_path_factory, corners):
-    from vision.learn.dataset import _label_text
+    from vision.learn.labels import label_text
 
     boxes = [
         Box("bin", (min(a, c), min(b, d), max(a, c), max(b, d)))
@@ -230,7 +230,7 @@ def test_written_labels_read_back(tmp_path_factory, corners):
         if abs(a - c) > 1e-3 and abs(b - d) > 1e-3
     ]
     file = tmp_path_factory.mktemp("labels") / "a.txt"
-    file.write_text(_label_text(boxes, ("car", "bin")))
+    file.write_text(label_text(boxes, ("car", "bin")))
     back = read_boxes(file, ("car", "bin"))
     assert [b.name for b in back] == ["bin"] * len(boxes)
     for one, two in zip(boxes, back, strict=True):
