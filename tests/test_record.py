@@ -24,7 +24,7 @@ from vision.record import (
     violation_id,
     write_violations,
 )
-from vision.rules.finding import Violation
+from vision.rules.finding import Basis, Violation
 
 CHINA = timezone(timedelta(hours=8))
 STARTED = datetime(2026, 11, 23, 23, 59, 50, tzinfo=CHINA)
@@ -67,6 +67,38 @@ def test_times_carry_the_offset_of_the_recording_across_midnight() -> None:
     assert line["ended_at"] is None
     assert line["end_s"] is None
     assert line["evidence"]["clip"] is None
+
+
+@pytest.mark.parametrize(
+    ("basis", "classes", "experimental"),
+    [
+        ("class", ("debris_pile",), False),
+        ("class", ("street_stall",), True),
+        ("class", (), False),
+        ("composition", ("apple", "umbrella"), True),
+    ],
+)
+def test_what_rests_on_an_experimental_class_or_a_composition_says_so(
+    basis: Basis, classes: tuple[str, ...], experimental: bool
+) -> None:
+    made = record_of(
+        dataclasses.replace(VIOLATION, basis=basis, class_names=classes),
+        Evidence(scene=still("scene"), crop=still("crop")),
+        source=SourceRecord(name="a.mp4", sha256="a" * 64),
+        model=ModelRecord(name="street", sha256="c" * 64),
+        recording_started_at=STARTED,
+        experimental=("street_stall",),
+    )
+    line = json.loads(dump_violation(made))
+    assert line["experimental"] is experimental
+    assert (line["basis"], line["class_names"]) == (basis, list(classes))
+
+
+def test_a_line_of_an_earlier_version_is_read() -> None:
+    line = json.loads(dump_violation(record()))
+    for field in ("basis", "class_names", "experimental"):
+        del line[field]
+    assert ViolationRecord.model_validate(line) == record()
 
 
 def test_numbers_are_rounded_and_chinese_stays_readable() -> None:

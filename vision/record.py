@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -15,7 +15,7 @@ from pydantic import ValidationError as PydanticError
 from vision.errors import InputError
 from vision.evidence.manifest import Evidence, EvidenceFile
 from vision.files import write_atomically
-from vision.rules.finding import Violation
+from vision.rules.finding import Basis, Violation
 
 SCHEMA_VERSION: Literal[1] = 1
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://jiexu.invalid/violation")
@@ -115,6 +115,11 @@ class ViolationRecord(_Part):
         end_s: Like ``ended_at``.
         frames_seen: Looks that saw it.
         signs: What spoke for it.
+        basis: ``class`` where the model knows the thing itself, ``composition`` where several
+            things found together suggest it.
+        class_names: Classes of the model that it rests on.
+        experimental: Not to be trusted like the rest: a composition, or a class that the model's
+            registry entry calls experimental.
         evidence: Files that show it.
         model: Model that detected.
         rule: Rule that held.
@@ -136,6 +141,9 @@ class ViolationRecord(_Part):
     end_s: Seconds | None
     frames_seen: Annotated[int, Field(ge=0)]
     signs: tuple[str, ...] = ()
+    basis: Basis = "class"
+    class_names: tuple[str, ...] = ()
+    experimental: bool = False
     evidence: EvidenceRecord
     model: ModelRecord
     rule: RuleRecord
@@ -176,6 +184,7 @@ def record_of(
     source: SourceRecord,
     model: ModelRecord,
     recording_started_at: datetime,
+    experimental: Collection[str] = (),
 ) -> ViolationRecord:
     """Make the line of a violation.
 
@@ -185,6 +194,7 @@ def record_of(
         source: Recording that it was seen in.
         model: Model that detected.
         recording_started_at: Aware wall-clock time of the start of the recording.
+        experimental: Classes that the model's registry entry calls experimental.
     """
 
     def at(time_s: float) -> datetime:
@@ -209,6 +219,10 @@ def record_of(
         end_s=violation.end_s,
         frames_seen=violation.looks_seen,
         signs=violation.signs,
+        basis=violation.basis,
+        class_names=violation.class_names,
+        experimental=violation.basis == "composition"
+        or any(name in experimental for name in violation.class_names),
         evidence=EvidenceRecord(**files),
         model=model,
         rule=RuleRecord(name=violation.rule_name, settings=dict(violation.rule_settings)),

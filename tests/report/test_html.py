@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -293,3 +294,32 @@ def test_a_browser_shows_it_in_either_language(
     text = Page(shown.stdout.replace("<!DOCTYPE html>", "")).text
     for word in words:
         assert word in text
+
+
+def test_what_is_experimental_is_marked_and_explained(tmp_path: Path) -> None:
+    composed = violation(
+        tmp_path,
+        1,
+        basis="composition",
+        class_names=["apple", "umbrella"],
+        experimental=True,
+        signs=["dwell", "seller", "canopy", "goods"],
+    )
+    root = run_folder(tmp_path, [entry()], [violation(tmp_path, 0), composed])
+    run = json.loads((root / "run.json").read_text("utf-8"))
+    run["models"][0]["experimental"] = ["heap"]
+    (root / "run.json").write_text(json.dumps(run), "utf-8")
+    page = report(root)
+    # The legend, one card and the model's class.
+    assert len([a for _, a in page.elements if a.get("class") == "trial"]) == 3
+    assert "several things found together suggest it. Look twice." in page.text
+    assert "things found together : apple, umbrella" in page.text
+    assert "seller canopy goods" in page.text
+    for key in ("experimental", "experimental_note", "basis.composition", "sign.seller"):
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in TEXT[key][1])
+
+
+def test_without_anything_experimental_nothing_is_marked(tmp_path: Path) -> None:
+    page = report(run_folder(tmp_path, [entry()], [violation(tmp_path, 0)]))
+    assert not [a for _, a in page.elements if a.get("class") == "trial"]
+    assert "Look twice" not in page.text

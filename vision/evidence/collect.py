@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -70,6 +70,7 @@ def collect_evidence(
     folder: Path,
     run_root: Path,
     clip_s: float,
+    experimental: Collection[str] = (),
 ) -> list[ViolationRecord]:
     """Refine onsets, write evidence, and make the records.
 
@@ -85,6 +86,7 @@ def collect_evidence(
         folder: Where evidence goes, inside ``run_root``.
         run_root: The run folder.
         clip_s: Length of clips in seconds.
+        experimental: Classes that the model's registry entry calls experimental.
 
     Raises:
         InputError: The recording cannot be read any more.
@@ -124,6 +126,7 @@ def collect_evidence(
             source=material.source,
             model=model,
             recording_started_at=material.start,
+            experimental=experimental,
         )
         records.append(record.model_copy(update={"id": name}))
     return records

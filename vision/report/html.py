@@ -97,7 +97,7 @@ def write_report(run: RunSummary, out: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(t=_text, kind_colour=_kind_colour, anchor=_anchor)
+    environment.globals.update(t=_text, english=english, kind_colour=_kind_colour, anchor=_anchor)
     environment.filters.update(
         duration=_duration, when=_when, size=_size, clock=_clock, setting=_setting, reason=_reason
     )

@@ -127,6 +127,7 @@ class ModelEntry(_Entry):
     sha256: Annotated[str, _or("")] = ""
     classes: Annotated[tuple[str, ...], _or(())] = ()
     thresholds: Annotated[dict[str, float], _or({})] = {}
+    experimental: Annotated[tuple[str, ...], _or(())] = ()
 
 
 class Totals(_Entry):
