@@ -11,6 +11,7 @@ import torch
 from vision.configfile import load_config
 from vision.errors import ConfigError, ModelError
 from vision.learn.dataset import Recipe, build_dataset
+from vision.learn.distillation import Rehearsal
 from vision.learn.training import (
     PartialLabelLoss,
     Stage,
@@ -107,6 +108,26 @@ def test_networks_of_different_classes_have_no_mean(adapted, coco_like):
         mean_network([adapted, coco_like], [1, 1])
 
 
+def test_rehearsal_is_nothing_for_the_same_scores_and_pulls_others_back(coco_like, adapted):
+    rehearsal = Rehearsal(coco_like, CLASSES, gain=0.5)
+    x = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        same = copy.deepcopy(adapted).eval()(x)[1]["scores"]
+    assert rehearsal.term(x, same).abs() < 1e-3
+    lost = same.clone().requires_grad_(True)
+    shifted = lost - torch.tensor([0.0, 5.0, 3.0])[None, :, None]
+    term = rehearsal.term(x, shifted)
+    term.backward()
+    assert term > 0.01
+    assert torch.count_nonzero(lost.grad[:, 1]) == 0, "debris_pile is not known to the old network"
+    assert (lost.grad[:, 2] < 0).all()
+
+
+def test_rehearsal_needs_a_shared_class(coco_like):
+    with pytest.raises(ConfigError, match="share no class"):
+        Rehearsal(coco_like, ("heap",), gain=1)
+
+
 def test_the_loss_does_not_push_down_what_is_unknown(adapted):
     network = copy.deepcopy(adapted).train()
     network.args = get_cfg()
@@ -192,13 +213,15 @@ def test_two_stages_train_and_a_finished_run_is_not_repeated(tmp_path, coco_like
         "close_mosaic": 0,
     }
     stage = Stage(data="heaps", settings=settings)
+    kept = Stage(data="heaps", settings=settings, rehearse={"weights": "start.pt"})
     recipe = TrainingRecipe(
         name="x",
         start="start.pt",
         rows={"debris_pile": ("c24",)},
-        stages={"one": stage, "two": stage},
+        stages={"one": stage, "two": kept},
     )
     last = train(recipe, tmp_path / "data", tmp_path / "runs", start=tmp_path)
+    assert "kept_loss" in (tmp_path / "runs/two/results.csv").read_text()
     assert "AP50/debris_pile" in (tmp_path / "runs/one/results.csv").read_text()
     checkpoint = torch.load(last, weights_only=False)
     assert type(checkpoint["model"]) is DetectionModel

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -27,7 +27,14 @@ from vision.frames.frame import Image
 from vision.learn.folders import FolderPicture, LabelledFolder, read_folder
 from vision.learn.labels import Box, area, intersection, iou, label_text, read_boxes, sound_box
 from vision.learn.near_duplicates import difference_hash, merge_groups
-from vision.learn.pictures import PICTURES_FILE, Picture, Split, read_image, read_pictures
+from vision.learn.pictures import (
+    PICTURES_FILE,
+    Picture,
+    Progress,
+    Split,
+    read_image,
+    read_pictures,
+)
 from vision.learn.recipe import ByTeacher, Recipe, Source
 from vision.learn.teacher_notes import TeacherNotes
 
@@ -52,9 +59,6 @@ SAME_OBJECT_IOU = 0.5
 INSIDE_SHARE = 0.7
 """A teacher's box of which this share lies in a person's box is a part of that thing."""
 
-Progress = Callable[[str, int, int], None]
-"""Told a step's name, how many pictures of it are done, and of how many."""
-
 
 @dataclass(frozen=True)
 class _Raw:
@@ -73,7 +77,7 @@ def build_dataset(
     out_dir: Path,
     *,
     teachers: Mapping[str, Path] | None = None,
-    progress: Progress = lambda step, done, of: None,
+    progress: Progress | None = None,
 ) -> dict[str, dict[str, int]]:
     """Build a YOLO data set.
 
@@ -103,7 +107,8 @@ def build_dataset(
     seen = TeacherNotes(out_dir / "teachers.json", recipe.teachers, teachers or {})
     hashes = []
     for number, raw in enumerate(raws):
-        progress("looking for near-duplicates", number, len(raws))
+        if progress:
+            progress("looking for near-duplicates", number, len(raws))
         hashes.append(difference_hash(read_image(raw.image_file)))
     groups = merge_groups([raw.group for raw in raws], np.stack(hashes))
     sides = _split(recipe, raws, groups)
@@ -115,7 +120,8 @@ def build_dataset(
     lists: dict[str, list[str]] = {"train": [], "val": []}
     try:
         for raw, group, side in zip(raws, groups, sides, strict=True):
-            progress("labelling", len(pictures), len(raws))
+            if progress:
+                progress("labelling", len(pictures), len(raws))
             image = read_image(raw.image_file)
             human, by_teacher, unknown = _label(recipe, raw, image, seen)
             image = _prepare(image, recipe, raw, restore_aspect=side == "train")
@@ -225,6 +231,9 @@ def _split(recipe: Recipe, raws: Sequence[_Raw], groups: Sequence[str]) -> list[
                 sides[group] = raw.side
         elif raw.source.split:
             sides[group] = raw.source.split
+    for raw, group in zip(raws, groups, strict=True):
+        if raw.source.trained_on and re.search(raw.source.trained_on, raw.image_file.stem):
+            sides[group] = "train"
     for source in recipe.sources:
         sizes = Counter(g for raw, g in zip(raws, groups, strict=True) if raw.source == source)
         wanted = recipe.val_share * sum(sizes.values())

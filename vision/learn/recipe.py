@@ -64,6 +64,8 @@ class Source(_Strict):
         repeat: How often a training picture is shown in one epoch.
         split: Put the whole source on this side; ``folder`` keeps the sides on which a YOLO or COCO
             export has its pictures (its test pictures count as validation).
+        trained_on: Regular expression on the file stem; pictures that the weights which training
+            starts from have learnt stay on the training side, with their groups.
         optional: The folder may be missing.
         licence: Licence as the origin states it, for the card.
         origin: Where the pictures and labels come from, for the card.
@@ -82,6 +84,7 @@ class Source(_Strict):
     stretched: bool = False
     repeat: Annotated[int, Field(ge=1)] = 1
     split: Split | Literal["folder"] | None = None
+    trained_on: str | None = None
     optional: bool = False
     licence: str | None = None
     origin: str | None = None

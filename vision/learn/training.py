@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vision.detect import ultralytics_setup
 from vision.errors import ConfigError, ModelError
 from vision.learn.dataset import read_pictures
+from vision.learn.distillation import Rehearsal
 from vision.learn.validation import average_precisions, class_names
 
 ultralytics_setup.prepare()
@@ -36,6 +37,20 @@ NEW_CLASS_PRIOR = 0.01
 """Confidence that a row made for a class the old network lacks gives on the average picture."""
 
 
+class Rehearse(BaseModel):
+    """What is not to be forgotten; see :class:`vision.learn.distillation.Rehearsal`.
+
+    Attributes:
+        weights: File name of the weights that know it.
+        gain: Weight of the term beside the classification loss of the labels.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weights: str
+    gain: float = Field(default=0.5, gt=0)
+
+
 class Stage(BaseModel):
     """One stage of training.
 
@@ -47,6 +62,7 @@ class Stage(BaseModel):
         validate_every: Measure on the validation pictures after every so many epochs and after the
             last one. With ``patience`` in ``settings`` (counted in epochs) a run that no longer
             improves stops, and the best weights are taken instead of the last.
+        rehearse: A network whose knowledge of the classes that it shares is to be kept.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +71,7 @@ class Stage(BaseModel):
     settings: dict[str, Any]
     bfloat16: bool = False
     validate_every: int = Field(default=1, ge=1)
+    rehearse: Rehearse | None = None
 
 
 class TrainingRecipe(BaseModel):
@@ -191,6 +208,17 @@ class _TrainedNetwork(DetectionModel):  # type: ignore[misc]
     """The network while it is trained; checkpoints hold ultralytics' plain class."""
 
     bfloat16 = False
+    rehearsal: Rehearsal | None = None
+
+    def loss(self, batch: dict[str, Any], preds: Any = None) -> Any:
+        outputs = self.forward(batch["img"]) if preds is None else preds
+        total, items = super().loss(batch, outputs)
+        if self.rehearsal is not None:
+            scores = outputs.get("one2many", outputs)["scores"]
+            term = self.rehearsal.term(batch["img"], scores) * self.args.cls
+            total = total + torch.stack([term * 0, term, term * 0]) * len(batch["img"])
+            items = {**items, "kept_loss": term.detach()}
+        return total, items
 
     def init_criterion(self) -> PartialLabelLoss | E2ELoss:
         if getattr(self.model[-1], "one2one_cv3", None) is not None:
@@ -291,6 +319,7 @@ class PartialLabelTrainer(DetectionTrainer):  # type: ignore[misc]
         *,
         bfloat16: bool = False,
         validate_every: int = 1,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -299,11 +328,13 @@ class PartialLabelTrainer(DetectionTrainer):  # type: ignore[misc]
             rows: As for :func:`adapt_head`.
             bfloat16: See :class:`Stage`.
             validate_every: See :class:`Stage`.
+            rehearsal: Knowledge to keep.
         """
         super().__init__(overrides=overrides)
         self._rows = rows
         self.bfloat16 = bfloat16
         self._validate_every = validate_every
+        self.rehearsal = rehearsal
         self._batches = 0
         self.add_callback("on_pretrain_routine_end", _make_trainable)
         self.add_callback("on_train_batch_start", PartialLabelTrainer.decay_learning_rate)
@@ -376,6 +407,7 @@ def _make_trainable(trainer: PartialLabelTrainer) -> None:
     # The averaged copy that is validated and saved was taken before and keeps the plain class.
     trainer.model.__class__ = _TrainedNetwork
     trainer.model.bfloat16 = trainer.bfloat16
+    trainer.model.rehearsal = trainer.rehearsal
 
 
 def train(
@@ -440,12 +472,23 @@ def train(
             recipe.rows,
             bfloat16=stage.bfloat16,
             validate_every=stage.validate_every,
+            rehearsal=_rehearsal(stage, start, data_dir / stage.data),
         )
         if threads is not None:
             trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
         trainer.train()
         weights = last
     return weights
+
+
+def _rehearsal(stage: Stage, folder: Path, data_dir: Path) -> Rehearsal | None:
+    if stage.rehearse is None:
+        return None
+    weights = folder / stage.rehearse.weights
+    if not weights.is_file():
+        raise ModelError(f"{weights}: no such file; stage data {stage.data} rehearses it")
+    known, _ = load_checkpoint(weights)
+    return Rehearsal(known, tuple(class_names(data_dir)), stage.rehearse.gain)
 
 
 def _write_mean(recipe: TrainingRecipe, folder: Path, data_dir: Path, target: Path) -> None:
