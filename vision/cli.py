@@ -21,6 +21,8 @@ from vision import __version__
 from vision.check import check_site
 from vision.detect.registry import RUNTIMES, load_registry
 from vision.errors import ConfigError, JiexuError
+from vision.learn.data_cli import app as dataset_app
+from vision.learn.model_cli import add_commands as add_model_commands
 from vision.progress import ConsoleProgress
 from vision.rules.kinds import KINDS
 from vision.scan import ScanOptions, ScanResult, run_scan
@@ -64,6 +66,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(dataset_app)
+add_model_commands(app)
 
 
 ModelsOption = Annotated[
@@ -252,8 +256,9 @@ def list_models(models: ModelsOption = None) -> None:
     table = Table("model", "runtimes", "classes", "input")
     for name, entry in registry.models.items():
         mark = " (default)" if name == registry.default else ""
+        classes = (c + " (experimental)" * (c in entry.experimental) for c in entry.classes)
         table.add_row(
-            name + mark, ", ".join(entry.files), ", ".join(entry.classes), str(entry.input_size)
+            name + mark, ", ".join(entry.files), ", ".join(classes), str(entry.input_size)
         )
     console.print(table)
 

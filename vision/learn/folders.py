@@ -303,8 +303,8 @@ def _coco_documents(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def _read_coco(path: Path, documents: Sequence[tuple[Path, dict[str, Any]]]) -> LabelledFolder:
     files = pictures_below(path)
     by_name: dict[str, list[Path]] = defaultdict(list)
-    for file in files:
-        by_name[file.name].append(file)
+    for found in files:
+        by_name[found.name].append(found)
     names: dict[str, None] = {}
     pictures: dict[Path, FolderPicture] = {}
     faults: list[FolderFault] = []
@@ -350,10 +350,11 @@ def _read_coco(path: Path, documents: Sequence[tuple[Path, dict[str, Any]]]) -> 
             raise InputError(
                 f"{json_file}: no COCO file: {type(error).__name__} {error}"
             ) from error
-    for file in files:
-        if file not in pictures:
-            text = "no COCO file lists it"
-            faults.append(FolderFault(file, 0, "picture_unlisted", text))
+    faults += [
+        FolderFault(file, 0, "picture_unlisted", "no COCO file lists it")
+        for file in files
+        if file not in pictures
+    ]
     return LabelledFolder(path, "coco", tuple(names), tuple(pictures.values()), tuple(faults))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -18,6 +19,9 @@ PICTURES_FILE = "pictures.json"
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 Split = Literal["train", "val"]
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many pictures are done, and of how many."""
 
 
 @dataclass(frozen=True)
