@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from vision.detect import ultralytics_setup
 from vision.errors import ConfigError, ModelError
 from vision.learn.dataset import read_pictures
 from vision.learn.distillation import Rehearsal
+from vision.learn.pictures import Progress
 from vision.learn.validation import average_precisions, class_names
 
 ultralytics_setup.prepare()
@@ -335,7 +337,7 @@ class PartialLabelTrainer(DetectionTrainer):  # type: ignore[misc]
         self.bfloat16 = bfloat16
         self._validate_every = validate_every
         self.rehearsal = rehearsal
-        self._batches = 0
+        self.batches_begun = 0
         self.add_callback("on_pretrain_routine_end", _make_trainable)
         self.add_callback("on_train_batch_start", PartialLabelTrainer.decay_learning_rate)
 
@@ -397,10 +399,16 @@ class PartialLabelTrainer(DetectionTrainer):  # type: ignore[misc]
         Ultralytics lowers it between epochs only; a stage of one or two epochs needs more steps.
         """
         a_epoch = len(self.train_loader)
-        done = (self.start_epoch * a_epoch + self._batches) / (self.epochs * a_epoch)
-        self._batches += 1
+        done = (self.start_epoch * a_epoch + self.batches_begun) / (self.epochs * a_epoch)
+        self.batches_begun += 1
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * (1 - done * (1 - self.args.lrf))
+
+
+def _tell(progress: Progress, stage: str, trainer: PartialLabelTrainer) -> None:
+    batches = len(trainer.train_loader)
+    done = trainer.start_epoch * batches + trainer.batches_begun
+    progress(stage, done, trainer.epochs * batches)
 
 
 def _make_trainable(trainer: PartialLabelTrainer) -> None:
@@ -420,6 +428,7 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     threads: int | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Run the stages of a recipe.
 
@@ -434,6 +443,7 @@ def train(
             a stage whose folder exists is an error.
         device: Torch device, as ultralytics names it: ``cpu`` or ``0``.
         threads: Threads of the CPU to compute with; without it ultralytics leaves a core free.
+        progress: Hears how it goes on.
 
     Returns:
         The weights of the last stage (averaged over the training steps, half precision).
@@ -476,6 +486,8 @@ def train(
         )
         if threads is not None:
             trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
+        if progress is not None:
+            trainer.add_callback("on_train_batch_start", partial(_tell, progress, name))
         trainer.train()
         weights = last
     return weights
