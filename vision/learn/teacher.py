@@ -9,6 +9,7 @@ import torch
 
 from vision.detect import ultralytics_setup
 from vision.detect.detections import Detections
+from vision.detect.registry import ModelEntry
 from vision.errors import ModelError
 from vision.frames.frame import Image
 
@@ -70,3 +71,15 @@ class Teacher:
             result.cls.cpu().numpy().astype(np.int64),
             self.names,
         )
+
+
+def registered_weights(entry: ModelEntry) -> Path:
+    """The ``.pt`` of a registered model, with which it teaches and from which it learns on.
+
+    Raises:
+        ModelError: The model has none, or it is not the registered file.
+    """
+    if "pytorch" not in entry.files:
+        offered = ", ".join(entry.files)
+        raise ModelError(f"model {entry.name}: has no .pt to learn from; it has {offered}")
+    return entry.verified_files("pytorch")[0]
