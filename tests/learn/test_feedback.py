@@ -103,7 +103,7 @@ def test_the_data_recipe_says_who_knows_what(tmp_path: Path, entry: ModelEntry) 
     rehearsed = by_path["rehearsed/0-earlier"]
     assert (rehearsed.labels, rehearsed.drop) == ({"debris_pile": "debris_pile"}, ("car",))
     # As many as there are new pictures: two decisions and one labelled picture.
-    assert len(read_pictures(tmp_path / "out/pictures/rehearsed/0-earlier")) == 3
+    assert len(read_pictures(tmp_path / "out/gathered/rehearsed/0-earlier")) == 3
     assert recipe.classes == CLASSES
 
 
@@ -115,7 +115,7 @@ def test_what_nobody_labelled_is_taught_by_the_model_itself(
     weights = registered_weights(entry)
     build_dataset(
         recipe,
-        [tmp_path / "out/pictures"],
+        [tmp_path / "out/gathered"],
         tmp_path / "data",
         teachers=dict.fromkeys(recipe.teachers, weights),
     )
@@ -124,7 +124,7 @@ def test_what_nobody_labelled_is_taught_by_the_model_itself(
         label = tmp_path / "data/labels" / Path(picture.file).relative_to("images")
         rows = label.with_suffix(".txt").read_text().splitlines()
         taught = [CLASSES[int(row.split()[0])] for row in rows]
-        file = tmp_path / "out/pictures" / picture.source / "images"
+        file = tmp_path / "out/gathered" / picture.source / "images"
         (image,) = [f for f in file.iterdir() if f.stem in picture.file]
         seen = list(teacher.detect(cv2.imread(str(image)), floor=0.1).rows())
         sure = {name for _, confidence, name in seen if confidence >= 0.4}
@@ -140,6 +140,13 @@ def test_a_class_the_model_lacks_is_named_with_a_way_out(tmp_path: Path, entry: 
     city = labelled_folder(tmp_path / "city", ["kiosk"], ["a"], "")
     with pytest.raises(ConfigError, match=r"kiosk.*rename it to one of person, street_stall"):
         gather(entry, [city], tmp_path / "out", rename={}, progress=quiet)
+
+
+def test_results_never_go_where_the_pictures_are(tmp_path: Path, entry: ModelEntry) -> None:
+    city = labelled_folder(tmp_path / "city", ["street_stall"], ["a"], "")
+    with pytest.raises(InputError, match="choose another"):
+        gather(entry, [city], city, rename={}, progress=quiet)
+    assert (city / "images/a.jpg").is_file()
 
 
 def test_nothing_to_learn_from_says_why(tmp_path: Path, entry: ModelEntry) -> None:

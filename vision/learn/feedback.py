@@ -35,6 +35,9 @@ from vision.learn.training import TrainingRecipe, train
 DATA = "reviewed"
 """Name of the built data set."""
 
+GATHERED = "gathered"
+"""Folder of the pictures before the build; made anew at every run."""
+
 VAL_SHARE = 0.2
 SEED = 20
 
@@ -98,8 +101,8 @@ def train_from_reviewed(
         entry: The model; it needs its ``.pt``.
         material: Run folders with ``reviewed.jsonl``, and labelled folders in any layout of
             :mod:`vision.learn.folders`.
-        out_dir: Receives the pictures, the built data set (``data/``), the training run
-            (``training/``) and ``feedback.json``.
+        out_dir: Receives the pictures (``gathered/``), the built data set (``data/``), the training
+            run (``training/``) and ``feedback.json``.
         recipe: How to train; its stages learn from a data set called ``reviewed``, its start is
             replaced by the model's weights.
         rehearse: Labelled or built folders of which as many pictures as are new are shown again.
@@ -121,7 +124,7 @@ def train_from_reviewed(
     data_dir = out_dir / "data" / DATA
     counts = build_dataset(
         data_recipe,
-        [out_dir / "pictures"],
+        [out_dir / GATHERED],
         data_dir,
         teachers=dict.fromkeys(data_recipe.teachers, weights),
         progress=progress,
@@ -164,7 +167,7 @@ def gather(
 ) -> tuple[ReviewedPictures, Recipe]:
     """Bring all pictures together and write the data set recipe for them.
 
-    Pictures of reviewed runs and those to rehearse are written below ``out_dir/pictures``; labelled
+    Pictures of reviewed runs and those to rehearse are written below ``out_dir/gathered``; labelled
     folders are linked there.
 
     Raises:
@@ -172,7 +175,9 @@ def gather(
         InputError: A folder cannot be read, or there is nothing to learn from.
     """
     runs = [path for path in material if (path / DECISIONS_FILE).is_file()]
-    pictures = out_dir / "pictures"
+    if out_dir.resolve() in {path.resolve() for path in (*material, *rehearse)}:
+        raise InputError(f"{out_dir}: is a folder to learn from; choose another for the results")
+    pictures = out_dir / GATHERED
     shutil.rmtree(pictures, ignore_errors=True)
     reviewed = write_reviewed(runs, entry.classes, pictures / "reviewed", progress=progress)
     folders = [read_folder(path.resolve()) for path in material if path not in runs]
