@@ -172,6 +172,16 @@ class TestSeller:
         )
         assert len(judged(steps)) == 1
 
+    def test_flickering_detections_are_one_stall_all_the_same(self):
+        rng = np.random.default_rng(8)
+        looks = [
+            glance(t, *(one for one in (CANOPY, APPLES, person()) if rng.random() < 0.8))
+            for t in every(5, 0, 900)
+        ]
+        (one,) = judged(looks)
+        assert one.start_s < 60
+        assert one.end_s is None
+
     def test_a_faint_person_is_none(self):
         faint = vending(CANOPY, APPLES, seller=lambda t: ("person", SELLER, 0.2))
         assert judged(faint) == []

@@ -32,6 +32,9 @@ BEFORE = 0.5
 MAX_WIDTH = 5.0
 """A part wider than so many heights is none: a bus is no canopy."""
 
+FLICKER_S = 30.0
+"""A part that was missed for no longer is still there: detections flicker."""
+
 MAX_STEP_S = 60.0
 """Longer pauses between two looks are unknown time."""
 
@@ -110,8 +113,8 @@ class Ensemble:
         members: Parts seen together so far, by id of the sighting.
         seller: The person at the last look with one.
         seller_seen_s: Stream time of that look.
-        complete_s: Stream time of the last look with enough kinds of parts.
-        together_s: Seconds observed with enough kinds of parts.
+        complete_s: Stream time at which enough kinds of parts were last seen.
+        together_s: Seconds with enough kinds of parts, flicker bridged.
         tended_s: Seconds of them with a person who stays.
         looks_seen: Looks with parts and person.
         stood: It has been there long enough to be wrong.
@@ -135,6 +138,14 @@ class Ensemble:
         """Kinds of parts, in one order."""
         roles = {role for role, _ in self.members.values()}
         return tuple(role for role in (CANOPY, STAND, GOODS) if role in roles)
+
+    def last_complete_s(self, min_kinds: int) -> float:
+        """Stream time at which so many kinds of parts were last seen; before all time without."""
+        seen: dict[str, float] = {}
+        for role, sighting in self.members.values():
+            seen[role] = max(seen.get(role, 0.0), sighting.last_seen_s)
+        latest = sorted(seen.values(), reverse=True)
+        return latest[min_kinds - 1] if len(latest) >= min_kinds else float("-inf")
 
     @property
     def box(self) -> Box:
@@ -217,20 +228,19 @@ class Ensembles:
             for sighting in sightings
             if sighting.standing
             and sighting.ended_s is None
-            and sighting.absent_since_s is None
             and (role := self._parts.role_of(sighting.class_name)) is not None
             and (role != STAND or self._stands_in(sighting.box, look))
         }
         tended = self._tend(look, stay, standing)
         for ensemble in self._open:
             ensemble.members = {i: standing[i] for i in ensemble.members if i in standing}
-            complete = len(ensemble.kinds) >= self._min_kinds
-            if complete:
-                ensemble.complete_s = look.time_s
+            complete_s = ensemble.last_complete_s(self._min_kinds)
+            ensemble.complete_s = max(ensemble.complete_s, complete_s)
+            if look.time_s - complete_s <= FLICKER_S:
                 ensemble.together_s += step_s
-            if complete and ensemble.id in tended:
-                ensemble.tended_s += step_s
-                ensemble.looks_seen += 1
+                if ensemble.id in tended:
+                    ensemble.tended_s += step_s
+                    ensemble.looks_seen += 1
         self._open = [
             ensemble
             for ensemble in self._open
@@ -261,7 +271,12 @@ class Ensembles:
         """Give each person who stays the parts within reach; ids of ensembles with such a one."""
         tended: set[int] = set()
         for person in stay:
-            near = {i: part for i, part in standing.items() if self._in_reach(person, *part)}
+            near = {
+                i: (role, sighting)
+                for i, (role, sighting) in standing.items()
+                if look.time_s - sighting.last_seen_s <= FLICKER_S
+                and self._in_reach(person, role, sighting)
+            }
             ensemble = next((one for one in self._open if near.keys() & one.members.keys()), None)
             if ensemble is None:
                 if len({role for role, _ in near.values()}) < self._min_kinds:
