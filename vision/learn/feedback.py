@@ -56,7 +56,7 @@ RESAMPLES = 200
 """Draws of the bootstrap: enough for intervals of a few held-out pictures."""
 
 Progress = Callable[[str, int, int], None]
-"""Told a step's name, how many pictures of it are done, and of how many."""
+"""Told a step's name, how much of it is done, and of how much."""
 
 
 @dataclass(frozen=True)
@@ -141,15 +141,17 @@ def train_from_reviewed(
         resume=resume,
         device=device,
         threads=threads,
+        progress=lambda stage, done, of: progress(f"training: {stage}", done, of),
     )
     before = after = None
     if counts["val"].get("pictures"):
-        before = measure(entry, data_dir, device)
+        before = measure(entry, data_dir, device, progress)
         found = find_model(str(new), input_size=entry.input_size)
         after = measure(
             found.model_copy(update={"name": tuned.name, "thresholds": entry.thresholds}),
             data_dir,
             device,
+            progress,
         )
     feedback = Feedback(new, data_dir, reviewed, counts, before, after)
     write_atomically(out_dir / "feedback.json", json.dumps(_summary(feedback), indent=1) + "\n")
@@ -208,7 +210,7 @@ def gather(
     return reviewed, recipe
 
 
-def measure(entry: ModelEntry, data_dir: Path, device: str) -> Evaluation:
+def measure(entry: ModelEntry, data_dir: Path, device: str, progress: Progress) -> Evaluation:
     """Measure a model's ``.pt`` on the held-out pictures."""
     return evaluate(
         entry,
@@ -218,6 +220,7 @@ def measure(entry: ModelEntry, data_dir: Path, device: str) -> Evaluation:
         teacher_classes=(),
         resamples=RESAMPLES,
         speed_pictures=0,
+        progress=lambda done, of: progress(f"measuring {entry.name}", done, of),
     ).record
 
 
