@@ -161,9 +161,13 @@ def _draw_tile(
         cv2.rectangle(image, (x1, y1), (x2, y2), colours[box.name], 1)
     # Names after all boxes, so that no box is drawn through a name.
     for box, (x1, y1, _, _) in zip(boxes, corners, strict=True):
-        place = (min(x1 + 2, w - 10), max(9, y1 - 2))
-        for colour, weight in (((0, 0, 0), 3), (colours[box.name], 1)):
-            cv2.putText(image, box.name, place, _FONT, 0.32, colour, weight, cv2.LINE_AA)
+        (width, _), _ = cv2.getTextSize(box.name, _FONT, 0.32, 1)
+        left, base = max(0, min(x1, w - width - 2)), max(10, y1)
+        colour = colours[box.name]
+        cv2.rectangle(image, (left, base - 10), (left + width + 2, base), colour, cv2.FILLED)
+        b, g, r = colour
+        ink = (0, 0, 0) if 0.11 * b + 0.59 * g + 0.3 * r > 110 else (255, 255, 255)
+        cv2.putText(image, box.name, (left + 1, base - 2), _FONT, 0.32, ink, 1, cv2.LINE_AA)
 
     tile = np.full((side + _CAPTION_ROW_PX * _CAPTION_ROWS + 4, side, 3), _PAPER, np.uint8)
     top, left = (side - h) // 2, (side - w) // 2

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 
 from vision.errors import ConfigError
 
@@ -215,7 +215,8 @@ def stats(folders: Folders, input_size: InputSize = 640, as_json: AsJson = False
             table.add_row(s.split or "all", *map(str, cells), f"{s.night:.0%}")
         console.print(table)
         table = Table(
-            *("class", "side", "boxes", "pictures", "unknown in"),
+            Column("class", overflow="fold", min_width=12),
+            *("side", "boxes", "pictures", "unknown in"),
             *("small", "medium", "large", "aspect"),
             caption=f"sizes at {input_size} px: small < 32², large ≥ 96²",
         )

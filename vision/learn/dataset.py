@@ -181,9 +181,9 @@ def own_group(source: Source, stem: str) -> str:
 
 
 def picture_name(picture: Picture) -> str:
-    """Path that a picture of a built data set had in its source, without suffix."""
+    """Name, without suffix, that a picture of a built data set had in its source."""
     prefix = f"{picture.source}/".replace("/", "--")
-    return Path(picture.file).stem.removeprefix(prefix).replace("--", "/")
+    return Path(picture.file).stem.removeprefix(prefix)
 
 
 def _read_source(source: Source, roots: Sequence[Path], out_dir: Path) -> list[_Raw]:

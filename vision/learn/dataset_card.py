@@ -133,9 +133,9 @@ def _origin(source: Source) -> str:
     ]
     faults = [source.faults] if source.faults else []
     if source.stretched:
-        faults.append("Pictures lost their aspect; training copies get a likely one back.")
+        faults.append("pictures lost their aspect, training copies get a likely one back")
     if faults:
-        lines.append(f"  - Known faults: {' '.join(faults)}")
+        lines.append(f"  - Known faults: {'; '.join(faults)}")
     return "\n".join(lines)
 
 
@@ -173,7 +173,7 @@ def _split(
     progress: Progress | None,
 ) -> str:
     sources = {source.path: source for source in recipe.sources}
-    own = {own_group(sources[p.source], picture_name(p).rsplit("/", 1)[-1]) for p in pictures}
+    own = {own_group(sources[p.source], picture_name(p)) for p in pictures}
     merged = len(own) - len({p.group for p in pictures})
 
     def opened() -> Iterator[tuple[str, str | None, Image]]:
@@ -196,6 +196,12 @@ def _split(
         f"- Near-duplicates in the built pictures: {len(pairs)} pairs, {leaks} of them across the "
         "split.",
     ]
+    learnt = [f"`{s.path}`" for s in recipe.sources if s.trained_on]
+    if learnt:
+        lines.append(
+            "- Pictures that the weights which training starts from have learnt stay in training: "
+            f"{', '.join(learnt)}."
+        )
     grouped = [s for s in recipe.sources if s.group]
     if grouped:
         lines.append("- Regular expressions:")
