@@ -16,7 +16,7 @@ from vision.detect.load import load_detector
 from vision.detect.openvino_runtime import OpenVinoDetector
 from vision.detect.ultralytics_setup import prepare
 from vision.errors import ModelError
-from vision.learn.export import agreement
+from vision.learn.parity import agreement
 
 RUNTIMES = ["openvino-fp32", "onnx", "pytorch"]
 
@@ -234,13 +234,13 @@ assert not loaded, loaded
     ],
 )
 def test_a_broken_file_is_named(model, runtime, suffix, said, tmp_path):
-    from vision.learn.export import _registered
+    from vision.learn.opening import registered_file
 
     (tmp_path / "yolov8n").mkdir()
     path = tmp_path / "yolov8n" / f"yolov8n{suffix}"
     path.write_bytes(b"no model at all")
     broken = model.model_copy(
-        update={"folder": tmp_path, "files": {runtime: (_registered(path, tmp_path),)}}
+        update={"folder": tmp_path, "files": {runtime: (registered_file(path, tmp_path),)}}
     )
     with pytest.raises(ModelError, match=rf"{path.name}.*{said}"):
         load_detector(broken, runtime=runtime, device="cpu")

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vision.detect.detections import Detections
-from vision.learn.dataset import Picture
 from vision.learn.evaluation import (
     ClassScore,
     Examined,
@@ -15,6 +14,7 @@ from vision.learn.evaluation import (
     measure,
     score,
 )
+from vision.learn.pictures import Picture
 
 NAMES = ("debris_pile", "car")
 
@@ -30,6 +30,8 @@ def examined(truth: list[list[float]], found: list[tuple[list[float], float]], *
             np.zeros(len(found), np.int64),
             NAMES,
         ),
+        (640, 480),
+        120.0,
     )
 
 

@@ -11,7 +11,8 @@ from vision.detect.detections import Detections
 from vision.detect.load import load_detector
 from vision.detect.registry import load_registry
 from vision.errors import InputError, ModelError
-from vision.learn.export import agreement, calibration_pictures, export_model
+from vision.learn.export import calibration_pictures, export_model
+from vision.learn.parity import agreement
 
 LICENCE = "AGPL-3.0-or-later"
 

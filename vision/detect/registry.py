@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
@@ -45,6 +45,9 @@ RUNTIMES: tuple[Runtime, ...] = (
 )
 """Every runtime, the preferred one on a CPU first."""
 
+SECOND_STAGES = ("derelict",)
+"""What a second stage may tell of a vehicle's crop."""
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -74,14 +77,15 @@ class ModelRow(BaseModel):
     """One model as written in ``registry.yaml``.
 
     Attributes:
-        task: What the model does.
+        task: ``detect`` finds things in frames, ``classify`` tells what a crop shows.
         classes: Class names in the order of the class ids.
-        input_size: Pixels of the longer side of its input.
+        input_size: Pixels of the longer side of its input; of both sides for crops.
         stride: Largest stride in pixels; both sides of the input are multiples of it.
-        output: Form of the output, see :mod:`vision.detect.boxes`.
+        output: Form of a detector's output, see :mod:`vision.detect.boxes`.
         files: Files of each runtime; the first is the one to open, the others belong to it.
-        thresholds: Smallest confidence of each class, all of them.
+        thresholds: Smallest confidence of each class, all of them; none of a classifier's.
         nms_iou: Largest overlap that two boxes of one class may have.
+        experimental: Classes without real pictures in training: found at best, not relied upon.
         metrics: Measured figures, free in form.
         card: Path of the model card relative to the registry folder.
         licence: SPDX expression of the weights.
@@ -89,16 +93,17 @@ class ModelRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["detect"] = "detect"
+    task: Literal["detect", "classify"] = "detect"
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     input_size: Annotated[int, Field(gt=0)] = 640
     stride: Annotated[int, Field(gt=0)] = 32
-    output: OutputForm
+    output: OutputForm | None = None
     files: Annotated[
         dict[Runtime, Annotated[tuple[ModelFile, ...], Field(min_length=1)]], Field(min_length=1)
     ]
-    thresholds: dict[str, Fraction]
+    thresholds: dict[str, Fraction] = {}
     nms_iou: Fraction = 0.7
+    experimental: tuple[str, ...] = ()
     metrics: dict[str, Any] = {}
     card: str | None = None
     licence: str
@@ -107,11 +112,18 @@ class ModelRow(BaseModel):
     def _agrees(self) -> Self:
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes: a name is given twice")
-        if set(self.thresholds) != set(self.classes):
-            odd = sorted(set(self.thresholds) ^ set(self.classes))
+        finds = self.task == "detect"
+        if (self.output is not None) != finds:
+            raise ValueError(f"output: {'is needed' if finds else 'only detectors have one'}")
+        thresholds = self.classes if finds else ()
+        if set(self.thresholds) != set(thresholds):
+            odd = sorted(set(self.thresholds) ^ set(thresholds))
             raise ValueError(
                 f"thresholds: must name exactly the classes; at odds: {', '.join(odd)}"
             )
+        strange = sorted(set(self.experimental) - set(self.classes))
+        if strange:
+            raise ValueError(f"experimental: none of the classes: {', '.join(strange)}")
         if self.input_size % self.stride:
             raise ValueError(f"input_size: must be a multiple of the stride {self.stride}")
         return self
@@ -171,8 +183,10 @@ class ModelEntry(ModelRow):
             thresholds: Smallest confidence of some classes, instead of the registered ones.
 
         Raises:
-            ModelError: A class is none of this model's.
+            ModelError: A class is none of this model's, or the model is no detector.
         """
+        if self.output is None:
+            raise ModelError(f"model {self.name}: is no detector, its task is {self.task}")
         strange = sorted(set(thresholds or {}) - set(self.classes))
         if strange:
             known = ", ".join(self.classes)
@@ -198,12 +212,33 @@ class _RegistryFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     default: str
+    zones: dict[str, str] = {}
+    second_stage: dict[str, str] = {}
     models: Annotated[dict[str, ModelRow], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _has_default(self) -> Self:
         if self.default not in self.models:
             raise ValueError(f"default: no model {self.default!r} in models")
+        if self.models[self.default].task != "detect":
+            raise ValueError(f"default: {self.default!r} is no detector")
+        return self
+
+    @model_validator(mode="after")
+    def _has_zone_models(self) -> Self:
+        for purpose, name in self.zones.items():
+            if name not in self.models or self.models[name].task != "detect":
+                raise ValueError(f"zones.{purpose}: no detector {name!r} in models")
+        return self
+
+    @model_validator(mode="after")
+    def _has_second_stages(self) -> Self:
+        for stage, name in self.second_stage.items():
+            if stage not in SECOND_STAGES:
+                known = ", ".join(SECOND_STAGES)
+                raise ValueError(f"second_stage: {stage!r} is none; known: {known}")
+            if name not in self.models or self.models[name].task != "classify":
+                raise ValueError(f"second_stage.{stage}: no classifier {name!r} in models")
         return self
 
 
@@ -215,11 +250,15 @@ class Registry:
         folder: The folder that holds ``registry.yaml``.
         default: Name of the model to use when none is asked for.
         models: The models by name.
+        zones: Purposes of zones to the name of the model for cameras that have such zones.
+        second_stage: Names of classifiers by what they tell, of :data:`SECOND_STAGES`.
     """
 
     folder: Path
     default: str
     models: Mapping[str, ModelEntry]
+    zones: Mapping[str, str] = field(default_factory=dict)
+    second_stage: Mapping[str, str] = field(default_factory=dict)
 
     def model(self, name: str | None = None) -> ModelEntry:
         """Give a model by name, the default one for ``None``.
@@ -234,6 +273,16 @@ class Registry:
                 f"there are {', '.join(sorted(self.models))}"
             )
         return entry
+
+    def model_for(self, purposes: Collection[str]) -> ModelEntry:
+        """Give the model for a camera whose zones have these purposes, else the default one."""
+        names = (name for purpose, name in self.zones.items() if purpose in purposes)
+        return self.models[next(names, self.default)]
+
+    def classifier(self, stage: str) -> ModelEntry | None:
+        """Give the classifier of a second stage, ``None`` if there is none."""
+        name = self.second_stage.get(stage)
+        return None if name is None else self.models[name]
 
 
 def find_registry(path: Path | None = None) -> Path:
@@ -281,28 +330,48 @@ def load_registry(path: Path | None = None) -> Registry:
             name: ModelEntry(**dict(row), name=name, folder=file.parent)
             for name, row in read.models.items()
         },
+        zones=read.zones,
+        second_stage=read.second_stage,
     )
 
 
-def write_entry(registry_dir: Path, entry: ModelEntry, *, default: bool = False) -> None:
+def write_entry(
+    registry_dir: Path,
+    entry: ModelEntry,
+    *,
+    default: bool = False,
+    zones: Collection[str] = (),
+    second_stage: str | None = None,
+) -> None:
     """Write a model into ``registry.yaml``, keeping the others; models are sorted by name.
 
     Args:
         registry_dir: Folder of the registry; its files must already be there.
         entry: The model; one of the same name is replaced.
         default: Make it the default. The first model of a new registry always is.
+        zones: Make it the model for cameras that have zones of these purposes.
+        second_stage: Make it the classifier of this second stage, of :data:`SECOND_STAGES`.
 
     Raises:
         ConfigError: The registry that is there is wrong.
-        ModelError: A file of the model is missing or has another SHA-256.
+        ModelError: A file of the model is missing or has another SHA-256, or the first model of a
+            new registry is no detector.
     """
     for runtime in entry.files:
         entry.model_copy(update={"folder": registry_dir}).verified_files(runtime)
     file = registry_dir / REGISTRY_FILE
     old = load_registry(registry_dir) if file.is_file() else None
     models = {**(old.models if old else {}), entry.name: entry}
+    if old is None and entry.task != "detect":
+        raise ModelError(f"{file}: model {entry.name}: a registry needs a detector first")
+    stages = dict(old.second_stage) if old else {}
+    by_zone = {**(old.zones if old else {}), **dict.fromkeys(zones, entry.name)}
+    if second_stage is not None:
+        stages[second_stage] = entry.name
     content = {
         "default": entry.name if default or old is None else old.default,
+        **({"zones": by_zone} if by_zone else {}),
+        **({"second_stage": stages} if stages else {}),
         "models": {
             name: models[name].model_dump(
                 mode="json", exclude={"name", "folder"}, exclude_none=True

@@ -1,4 +1,4 @@
-"""Measure a detector on the validation pictures of a built data set.
+"""Show a detector the validation pictures of a built data set and score what it finds.
 
 Classes that nobody looked for in a picture (``unknown`` in ``pictures.json``) are neither found nor
 missed there: each class is measured on the pictures in which it was labelled.
@@ -9,20 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.errors import InputError
-from vision.frames.frame import Image
-from vision.learn.dataset import Picture, read_boxes, read_pictures
+from vision.learn.labels import read_boxes
+from vision.learn.pictures import Picture, read_image, read_pictures
 
 MATCH_IOU = 0.5
 """A detection finds a labelled box of its class from this overlap."""
+
+FAINTEST = 0.01
+"""Threshold with which detectors are shown pictures to be measured; below it nothing is gained."""
+
+RECALLS: NDArray[np.float64] = np.linspace(0, 1, 101)
+"""Recalls at which COCO reads precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +40,38 @@ class Examined:
         picture: The picture.
         truth: Labelled boxes by class: ``(n, 4)`` float32 corners in pixels.
         found: The detections, down to very low confidence.
+        size: Width and height in pixels.
+        luma: Mean brightness, 0..255.
     """
 
     picture: Picture
     truth: Mapping[str, NDArray[np.float32]]
     found: Detections
+    size: tuple[int, int]
+    luma: float
+
+    def knows(self, name: str) -> bool:
+        """Whether somebody looked for a class in this picture."""
+        return name not in self.picture.unknown
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """The detections of one class over pictures, the most confident first.
+
+    Attributes:
+        confidence: ``(n,)`` float32, falling.
+        correct: ``(n,)`` whether each of them found a box that none before it had found.
+        picture: ``(n,)`` int64 index of its picture.
+        boxes: ``(pictures,)`` int64 labelled boxes of each picture; 0 where the class is unknown.
+        known: ``(pictures,)`` whether somebody looked for the class.
+    """
+
+    confidence: NDArray[np.float32]
+    correct: NDArray[np.bool_]
+    picture: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+    known: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,25 +107,25 @@ def examine(
     data_dir: Path,
     *,
     keep: Callable[[Picture], bool] = lambda picture: picture.split == "val",
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Examined]:
     """Run a detector over pictures of a built data set.
 
     Args:
-        detector: Its thresholds should be near zero, or precision at low confidence is unknown. Its
-            classes are compared with the data set's by name.
+        detector: Its thresholds should be near zero (:data:`FAINTEST`), or precision at low
+            confidence is unknown. Its classes are compared with the data set's by name.
         data_dir: Built by :func:`vision.learn.dataset.build_dataset`.
         keep: Which pictures to take.
+        progress: Told after each picture how many of how many are done.
 
     Raises:
         InputError: The data set or one of its pictures cannot be read.
     """
-    import yaml
-
-    data = yaml.safe_load((data_dir / "data.yaml").read_text(encoding="utf-8"))
-    names = tuple(data["names"].values())
+    names = class_names(data_dir)
+    pictures = [picture for picture in read_pictures(data_dir) if keep(picture)]
     examined = []
-    for picture in filter(keep, read_pictures(data_dir)):
-        image = _read(data_dir / picture.file)
+    for done, picture in enumerate(pictures, 1):
+        image = read_image(data_dir / picture.file)
         h, w = image.shape[:2]
         label = data_dir / "labels" / Path(picture.file).relative_to("images").with_suffix(".txt")
         boxes = read_boxes(label, names)
@@ -102,37 +136,79 @@ def examine(
             )
             for name in {b.name for b in boxes}
         }
-        examined.append(Examined(picture, truth, detector.detect([image])[0]))
+        luma = float(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).mean())
+        found = detector.detect([image])[0]
+        examined.append(Examined(picture, truth, found, (w, h), luma))
+        progress(done, len(pictures))
     return examined
 
 
-def score(examined: Sequence[Examined], name: str) -> ClassScore:
-    """Measure one class.
+def class_names(data_dir: Path) -> list[str]:
+    """Class names of a built data set in the order of their ids.
+
+    Raises:
+        InputError: The folder holds no data set.
+    """
+    path = data_dir / "data.yaml"
+    try:
+        names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
+        return list(names.values())
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: no built data set: {error}") from error
+
+
+def match(examined: Sequence[Examined], name: str) -> Matches:
+    """Tell which detections of a class are right.
 
     Detections are taken from the most confident down; each finds the free labelled box with the
-    largest overlap if that is at least :data:`MATCH_IOU`. The average precision is COCO's: the mean
-    over 101 recalls of the best precision at that recall or above.
+    largest overlap if that is at least :data:`MATCH_IOU`, as COCO does.
     """
-    known = [e for e in examined if name not in e.picture.unknown]
-    total = sum(len(e.truth.get(name, ())) for e in known)
     confidence: list[float] = []
     correct: list[bool] = []
-    for e in known:
+    picture: list[int] = []
+    known = np.array([e.knows(name) for e in examined], bool)
+    boxes = np.zeros(len(examined), np.int64)
+    for i, e in enumerate(examined):
+        if not known[i]:
+            continue
         truth = e.truth.get(name, np.empty((0, 4), np.float32))
+        boxes[i] = len(truth)
         free = np.ones(len(truth), bool)
-        for box, c in _of_class(e.found, name):
-            overlaps = np.where(free, _iou(box, truth), 0.0)
+        for box, c in of_class(e.found, name):
+            overlaps = np.where(free, overlap(box, truth), 0.0)
             best = int(overlaps.argmax()) if len(overlaps) else -1
             hit = best >= 0 and bool(overlaps[best] >= MATCH_IOU)
             if hit:
                 free[best] = False
             confidence.append(c)
             correct.append(hit)
+            picture.append(i)
     order = np.argsort(-np.array(confidence, np.float32), kind="stable")
-    sorted_confidence = np.array(confidence, np.float32)[order]
-    sorted_correct = np.array(correct, bool)[order]
-    ap50 = _average_precision(sorted_correct, total) if total else None
-    return ClassScore(name, len(known), total, ap50, sorted_confidence, sorted_correct)
+    return Matches(
+        np.array(confidence, np.float32)[order],
+        np.array(correct, bool)[order],
+        np.array(picture, np.int64)[order],
+        boxes,
+        known,
+    )
+
+
+def score(examined: Sequence[Examined], name: str) -> ClassScore:
+    """Measure one class.
+
+    The average precision is COCO's: the mean over 101 recalls of the best precision at that recall
+    or above.
+    """
+    matches = match(examined, name)
+    total = int(matches.boxes.sum())
+    return ClassScore(
+        name,
+        int(matches.known.sum()),
+        total,
+        average_precision(matches.correct, total) if total else None,
+        matches.confidence,
+        matches.correct,
+    )
 
 
 def choose_threshold(
@@ -221,15 +297,19 @@ def measure(examined: Sequence[Examined], thresholds: Mapping[str, float]) -> di
     }
 
 
-def _of_class(found: Detections, name: str) -> Iterator[tuple[NDArray[np.float32], float]]:
+def of_class(
+    found: Detections, name: str, threshold: float = 0.0
+) -> Iterator[tuple[NDArray[np.float32], float]]:
+    """Boxes ``(4,)`` and confidences of one class from a confidence up, the best first."""
     if name not in found.names:
         return
-    mine = found[found.class_id == found.names.index(name)]
+    mine = found[(found.class_id == found.names.index(name)) & (found.confidence >= threshold)]
     for i in np.argsort(-mine.confidence, kind="stable"):
         yield mine.xyxy[i], float(mine.confidence[i])
 
 
-def _iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+def overlap(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of one box ``(4,)`` with each of others ``(n, 4)``."""
     low = np.maximum(box[:2], others[:, :2])
     high = np.minimum(box[2:], others[:, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=1)
@@ -238,19 +318,20 @@ def _iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.fl
     return iou
 
 
-def _average_precision(correct: NDArray[np.bool_], total: int) -> float:
-    if not len(correct):
-        return 0.0
-    right = np.cumsum(correct)
+def average_precision(
+    correct: NDArray[np.bool_], total: float, weight: NDArray[np.float64] | None = None
+) -> float:
+    """Mean of the best precision at :data:`RECALLS` or above.
+
+    Args:
+        correct: ``(n,)`` of detections, the most confident first.
+        total: Boxes to find, above 0; weighted too where there are weights.
+        weight: ``(n,)`` how often each detection counts; once if not given.
+    """
+    counts = np.ones(len(correct)) if weight is None else weight
+    right, all_so_far = np.cumsum(correct * counts), np.cumsum(counts)
     recall = right / total
-    precision = right / np.arange(1, len(correct) + 1)
+    precision = np.divide(right, all_so_far, out=np.zeros_like(right), where=all_so_far > 0)
     best_from_here = np.maximum.accumulate(precision[::-1])[::-1]
-    at = np.searchsorted(recall, np.linspace(0, 1, 101) - 1e-9)
-    return float(np.append(best_from_here, 0.0)[np.minimum(at, len(correct))].mean())
-
-
-def _read(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"{path}: no picture that can be read")
-    return cast("Image", image)
+    at = np.searchsorted(recall, RECALLS - 1e-9)
+    return float(np.append(best_from_here, 0.0)[at].mean())

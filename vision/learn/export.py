@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import cv2
-import numpy as np
 import openvino as ov
 
 from vision.detect import ultralytics_setup
 from vision.detect.boxes import OutputForm
-from vision.detect.detections import Detections
-from vision.detect.letterbox import letterbox, to_tensor
-from vision.detect.load import load_detector
-from vision.detect.registry import RUNTIMES, ModelEntry, ModelFile, write_entry
+from vision.detect.registry import RUNTIMES, ModelEntry, write_entry
 from vision.errors import InputError, ModelError
-from vision.frames.frame import Image
-
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+from vision.learn.opening import registered_file
+from vision.learn.parity import compare_runtimes
+from vision.learn.pictures import pictures_below
+from vision.learn.quantise import DEFAULT_QUANTISATION, Quantisation, quantise
 
 COMPARED_PICTURES = 40
 """Most pictures on which the runtimes are compared with PyTorch."""
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far two detectors agree on the same pictures.
-
-    Attributes:
-        pictures: Pictures compared.
-        boxes: Boxes of the reference.
-        matched: Boxes that have a partner of the same class with IoU of 0.5 or more.
-        unmatched: Boxes of either side without a partner, those within ``margin`` of the
-            confidence threshold left out: there a tiny difference in score decides.
-        max_box_px: Largest difference of a coordinate between partners in source pixels.
-        mean_box_px: Mean of the largest difference of each pair.
-        max_score: Largest difference of confidence between partners.
-        mean_score: Mean difference of confidence between partners.
-    """
-
-    pictures: int
-    boxes: int
-    matched: int
-    unmatched: int
-    max_box_px: float
-    mean_box_px: float
-    max_score: float
-    mean_score: float
 
 
 def export_model(
@@ -67,6 +35,8 @@ def export_model(
     thresholds: float | Mapping[str, float] = 0.25,
     classes: Mapping[str, str] | None = None,
     int8_calibration: Path | Sequence[Path] | None = None,
+    quantisation: Quantisation = DEFAULT_QUANTISATION,
+    experimental: Sequence[str] = (),
     metrics: Mapping[str, Any] | None = None,
     copy_pytorch: bool = True,
     end2end: bool = False,
@@ -75,8 +45,7 @@ def export_model(
     """Export trained weights to the runtimes and write the model into the registry.
 
     The files go to ``registry_dir/name``; whatever lay there under the same names is replaced.
-    INT8 is post-training quantisation by NNCF with the box arithmetic behind the last convolutions
-    left in floating point, as in ultralytics' own INT8 export.
+    INT8 is made by :func:`vision.learn.quantise.quantise`.
 
     Args:
         weights: Detector trained with ultralytics, ``.pt``.
@@ -90,6 +59,9 @@ def export_model(
         classes: New names of classes by the names in the weights; the others keep theirs.
         int8_calibration: Pictures, or a folder of them, that look like what cameras see. The
             runtimes are compared with PyTorch on some of them.
+        quantisation: How INT8 is made; at most
+            :data:`~vision.learn.quantise.MOST_CALIBRATION` pictures are used.
+        experimental: Classes for which there were no real pictures.
         metrics: Measured figures for the registry; ``parity`` is added.
         copy_pytorch: Register the weights for the PyTorch runtime too, without the training state
             and the paths of the machine that trained them.
@@ -125,7 +97,7 @@ def export_model(
         if "onnx" in wanted:
             made["onnx"] = [_to_onnx(slim, names, folder / f"{name}.onnx")]
         if any(runtime.startswith("openvino") for runtime in wanted):
-            made.update(_to_openvino(slim, folder, wanted, pictures))
+            made.update(_to_openvino(slim, folder, wanted, pictures, quantisation))
         shutil.copyfile(slim.path, folder / f"{name}.pt")
         made["pytorch"] = [folder / f"{name}.pt"]
 
@@ -138,11 +110,12 @@ def export_model(
         stride=slim.stride,
         output=slim.output,
         files={
-            runtime: tuple(_registered(path, registry_dir) for path in made[runtime])
+            runtime: tuple(registered_file(path, registry_dir) for path in made[runtime])
             for runtime in RUNTIMES
             if runtime in made
         },
         thresholds=dict(limits),
+        experimental=tuple(experimental),
         metrics=dict(metrics or {}),
         card=f"{name}/README.md",
         licence=licence,
@@ -169,95 +142,10 @@ def calibration_pictures(source: Path | Sequence[Path] | None) -> list[Path]:
         return []
     if not isinstance(source, Path):
         return list(source)
-    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+    found = pictures_below(source)
     if not found:
         raise InputError(f"{source}: no pictures in this folder")
     return found
-
-
-def compare_runtimes(
-    entry: ModelEntry, pictures: Sequence[Path], *, margin: float = 0.01
-) -> dict[str, Agreement]:
-    """Compare every other runtime of a model with PyTorch on the same pictures.
-
-    Args:
-        entry: A model with files for PyTorch.
-        pictures: Picture files.
-        margin: See :attr:`Agreement.unmatched`.
-    """
-    images = [_read(path) for path in pictures]
-    reference = _detect(entry, "pytorch", images)
-    limit = entry.decoding().thresholds
-    return {
-        runtime: agreement(reference, _detect(entry, runtime, images), limit, margin=margin)
-        for runtime in entry.files
-        if runtime != "pytorch"
-    }
-
-
-def agreement(
-    reference: Sequence[Detections],
-    other: Sequence[Detections],
-    thresholds: np.ndarray[Any, np.dtype[np.float32]],
-    *,
-    margin: float = 0.01,
-) -> Agreement:
-    """Match the boxes of two detectors one to one and measure how far they differ.
-
-    Args:
-        reference: Detections of each picture.
-        other: Detections of the same pictures by the other detector.
-        thresholds: ``(classes,)`` smallest confidences of both.
-        margin: See :attr:`Agreement.unmatched`.
-    """
-    box_px: list[float] = []
-    score: list[float] = []
-    unmatched = 0
-    for one, two in zip(reference, other, strict=True):
-        pairs = _pairs(one, two)
-        for i, j in pairs:
-            box_px.append(float(np.abs(one.xyxy[i] - two.xyxy[j]).max()))
-            score.append(float(abs(one.confidence[i] - two.confidence[j])))
-        for side, used in ((one, {i for i, _ in pairs}), (two, {j for _, j in pairs})):
-            clear = side.confidence > thresholds[side.class_id] + margin
-            unmatched += sum(1 for k in np.flatnonzero(clear) if int(k) not in used)
-    return Agreement(
-        pictures=len(reference),
-        boxes=sum(len(one) for one in reference),
-        matched=len(box_px),
-        unmatched=unmatched,
-        max_box_px=round(max(box_px, default=0.0), 4),
-        mean_box_px=round(float(np.mean(box_px)) if box_px else 0.0, 4),
-        max_score=round(max(score, default=0.0), 5),
-        mean_score=round(float(np.mean(score)) if score else 0.0, 5),
-    )
-
-
-def _pairs(one: Detections, two: Detections) -> list[tuple[int, int]]:
-    """Pair boxes of one class, those with the highest IoU first, each used once."""
-    if not len(one) or not len(two):
-        return []
-    low = np.maximum(one.xyxy[:, None, :2], two.xyxy[None, :, :2])
-    high = np.minimum(one.xyxy[:, None, 2:], two.xyxy[None, :, 2:])
-    inter = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [np.clip(d.xyxy[:, 2:] - d.xyxy[:, :2], 0, None).prod(axis=1) for d in (one, two)]
-    union = areas[0][:, None] + areas[1][None, :] - inter
-    iou = np.where(one.class_id[:, None] == two.class_id[None, :], inter / (union + 1e-9), 0)
-    pairs: list[tuple[int, int]] = []
-    while iou.max() >= 0.5:
-        i, j = np.unravel_index(int(iou.argmax()), iou.shape)
-        pairs.append((int(i), int(j)))
-        iou[i, :] = 0
-        iou[:, j] = 0
-    return pairs
-
-
-def _detect(entry: ModelEntry, runtime: str, images: Sequence[Image]) -> list[Detections]:
-    detector = load_detector(entry, runtime=runtime, device="cpu")
-    try:
-        return detector.detect(images)
-    finally:
-        detector.close()
 
 
 @dataclass(frozen=True)
@@ -336,7 +224,11 @@ def _to_onnx(slim: _Slim, names: tuple[str, ...], target: Path) -> Path:
 
 
 def _to_openvino(
-    slim: _Slim, folder: Path, wanted: set[str], pictures: Sequence[Path]
+    slim: _Slim,
+    folder: Path,
+    wanted: set[str],
+    pictures: Sequence[Path],
+    quantisation: Quantisation,
 ) -> dict[str, list[Path]]:
     source = next(_ultralytics_export(slim, "openvino").glob("*.xml"))
     core = ov.Core()
@@ -344,60 +236,10 @@ def _to_openvino(
     for runtime in sorted(wanted - {"onnx"}):
         network = core.read_model(source)
         if runtime == "openvino-int8":
-            network = _quantise(network, slim, pictures)
+            network = quantise(
+                network, pictures, slim.input_size, slim.stride, options=quantisation
+            )
         target = folder / f"{slim.path.stem}.{runtime.removeprefix('openvino-')}.xml"
         ov.save_model(network, target, compress_to_fp16=runtime == "openvino-fp16")
         made[runtime] = [target, target.with_suffix(".bin")]
     return made
-
-
-def _quantise(network: Any, slim: _Slim, pictures: Sequence[Path]) -> Any:
-    import nncf
-
-    nncf.set_log_level(logging.WARNING)
-    # The same scope as in ultralytics/utils/export/openvino.py: one INT8 scale over box pixels and
-    # class scores would round the scores to nothing.
-    operations = network.get_ordered_ops()
-    sigmoids = [op.get_friendly_name() for op in operations if op.get_type_name() == "Sigmoid"]
-    head = sigmoids[-1].split("/", 1)[0]
-    ignored = [
-        op.get_friendly_name()
-        for op in operations
-        if op.get_type_name() == "Sigmoid"
-        or op.get_friendly_name().startswith((f"{head}/", f"{head}.dfl"))
-    ]
-
-    def tensors() -> Iterator[Any]:
-        for path in pictures:
-            yield to_tensor(letterbox(_read(path), slim.input_size, slim.stride)[0])
-
-    return nncf.quantize(
-        network,
-        nncf.Dataset(_Restartable(tensors)),
-        preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(pictures),
-        ignored_scope=nncf.IgnoredScope(names=ignored),
-    )
-
-
-class _Restartable:
-    """Runs a generator function afresh at every pass, so that not all tensors stay in memory."""
-
-    def __init__(self, start: Any) -> None:
-        self._start = start
-
-    def __iter__(self) -> Iterator[Any]:
-        return cast("Iterator[Any]", self._start())
-
-
-def _registered(path: Path, registry_dir: Path) -> ModelFile:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return ModelFile(path=path.relative_to(registry_dir).as_posix(), sha256=digest)
-
-
-def _read(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"{path}: cannot be read as a picture")
-    return cast("Image", image)
