@@ -118,6 +118,25 @@ def test_writing_keeps_the_other_models_and_reads_back_the_same(registry_file):
     assert load_registry(registry_file).default == "a"
 
 
+def test_the_zones_of_a_camera_choose_its_model(registry_file):
+    folder = registry_file.parent
+    entry = load_registry(registry_file).model()
+    write_entry(folder, entry.model_copy(update={"name": "site"}), zones=["site", "hoarding_line"])
+    write_entry(folder, entry.model_copy(update={"name": "third"}))
+    registry = load_registry(registry_file)
+    assert registry.model_for(["footway", "site"]).name == "site"
+    assert registry.model_for(["hoarding_line"]).name == "site"
+    assert registry.model_for(["footway"]).name == "m"
+    assert registry.model_for([]).name == "m"
+
+
+def test_a_zone_of_a_model_that_is_not_there_is_refused(registry_file):
+    text = registry_file.read_text().replace("models:", "zones: {site: none}\nmodels:", 1)
+    registry_file.write_text(text)
+    with pytest.raises(ConfigError, match=r"zones\.site: no detector 'none'"):
+        load_registry(registry_file)
+
+
 def test_an_entry_with_wrong_hashes_is_not_written(registry_file):
     entry = load_registry(registry_file).model()
     (registry_file.parent / "m" / "m.bin").write_bytes(b"other")
