@@ -1,0 +1,1 @@
+"""Labelled pictures made by pasting what is scarce onto pictures of real streets and sites."""

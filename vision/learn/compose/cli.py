@@ -1,0 +1,80 @@
+"""The command that makes composites."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from vision.errors import InputError
+
+console = Console()
+
+
+def compose_command(
+    recipe: Annotated[Path, typer.Argument(help="Recipe file, see datasets/compose-*.yaml.")],
+    root: Annotated[
+        list[Path], typer.Option(help="Folder that holds the sources; may be repeated.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the composites.")],
+    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 1,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many pictures; the recipe's number if not given.")
+    ] = None,
+    train_of: Annotated[
+        Path | None,
+        typer.Option(
+            help="A built data set: only pictures on its training side are used, so that nothing "
+            "of the validation side is seen in training."
+        ),
+    ] = None,
+) -> None:
+    """Paste what is scarce onto pictures of real streets; a stopped run is taken up again."""
+    from vision.configfile import load_config
+    from vision.learn.compose.composer import compose
+    from vision.learn.compose.recipe import ComposeRecipe
+
+    allowed = training_keys(train_of) if train_of is not None else None
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("composing", total=count)
+        made = compose(
+            load_config(recipe, ComposeRecipe),
+            root,
+            out,
+            seed=seed,
+            count=count,
+            allowed=allowed,
+            progress=lambda done, of: bar.update(task, completed=done, total=of),
+        )
+    table = Table("class", "boxes")
+    for name, boxes in sorted(made.boxes.items()):
+        table.add_row(name, str(boxes))
+    console.print(table)
+    console.print(f"{made.pictures} pictures in {out}, {made.kept} of them were there already")
+
+
+def training_keys(data_dir: Path) -> frozenset[str]:
+    """Keys ``source/stem`` of the training side of a built data set.
+
+    Raises:
+        InputError: The folder is no built data set, or nothing is on its training side.
+    """
+    from vision.learn.dataset import picture_name
+    from vision.learn.pictures import read_pictures
+
+    pictures = [p for p in read_pictures(data_dir) if p.split == "train"]
+    if not pictures:
+        raise InputError(f"{data_dir}: no picture on the training side")
+    return frozenset(f"{p.source}/{picture_name(p)}" for p in pictures)
