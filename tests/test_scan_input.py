@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from blobs import APPEARS_S, LEAVES_S, BlobDetector
 
@@ -76,6 +78,21 @@ def test_a_heap_that_stood_too_long_is_found_with_its_onset(
     assert violation["end_s"] == pytest.approx(LEAVES_S, abs=4.0)
     assert violation["box"] == pytest.approx([178, 106, 222, 134], abs=4)
     assert violation["started_at"].startswith("2026-05-18T09:00:1")
+
+
+def test_a_violation_of_an_experimental_class_says_so(
+    blob_clip: Path, tmp_path: Path, whole: tuple[Path, dict[str, Any]]
+) -> None:
+    job, detector = job_of(blob_clip), BlobDetector()
+    trial = replace(job, model=job.model.model_copy(update={"experimental": ("debris_pile",)}))
+    assert trial.key(detector) != job.key(detector), (
+        "a run that knew it otherwise is not taken over"
+    )
+    result = scan_input(trial, "key", detector, RunFolder(tmp_path), Watcher())
+    (violation,) = result["violations"]
+    assert violation["experimental"] is True
+    assert violation["class_names"] == ["debris_pile"]
+    assert whole[1]["violations"][0]["experimental"] is False
 
 
 def test_the_start_of_the_clock_and_where_it_came_from_are_told(
@@ -150,3 +167,60 @@ def test_results_can_be_read_by_others(whole: tuple[Path, dict[str, Any]]) -> No
     out, result = whole
     (path,) = out.glob("inputs/*/result.json")
     assert json.loads(path.read_text()) == result
+
+
+class RednessClassifier:
+    """How red a crop is stands for how derelict a vehicle looks."""
+
+    names = ("derelict_vehicle",)
+    runtime = "drawn"
+    model_name = "redness"
+    model_sha256 = "d" * 64
+
+    def classify(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        return np.array([[crop[..., 2].mean() / 255] for crop in crops], np.float32).reshape(-1, 1)
+
+
+def scan_vehicles(clip: Path, out: Path, watcher: Watcher | None = None) -> dict[str, Any]:
+    """The heap of the clip as a vehicle that a second stage looks at."""
+    settings = {"derelict_dwell_s": 12.0, "second_stage_after_s": 6.0, "second_stage_looks": 2}
+    job = replace(
+        job_of(clip),
+        model=ModelEntry.model_construct(name="blobs", thresholds={"derelict_vehicle": 0.5}),
+        rules={"abandoned_vehicle": settings},
+    )
+    detector, classifier = BlobDetector(names=("derelict_vehicle", "person")), RednessClassifier()
+    return scan_input(
+        job,
+        job.key(detector, classifier),
+        detector,
+        RunFolder(out),
+        watcher or Watcher(),
+        classifier=classifier,
+    )
+
+
+def scores_in(out: Path) -> list[list[float]]:
+    (archive,) = out.glob("inputs/*/looks.parquet")
+    return [
+        np.nan_to_num(look.detections.derelict, nan=-1).tolist() for look in read_looks(archive)
+    ]
+
+
+@pytest.mark.parametrize("after", [6, 9, 12, 15])
+def test_scores_of_the_second_stage_outlive_an_interruption(
+    blob_clip: Path, tmp_path: Path, after: int
+) -> None:
+    whole = scan_vehicles(blob_clip, tmp_path / "whole")
+    (violation,) = whole["violations"]
+    assert violation["signs"][:3] == ["derelict_look", "derelict_class", "derelict_crops"]
+    with pytest.raises(KeyboardInterrupt):
+        scan_vehicles(blob_clip, tmp_path / "cut", Watcher(interrupt_after=after))
+    assert scan_vehicles(blob_clip, tmp_path / "cut")["violations"] == whole["violations"]
+    assert scores_in(tmp_path / "cut") == scores_in(tmp_path / "whole")
+    assert max(map(max, filter(None, scores_in(tmp_path / "whole")))) > 0.5
+
+
+def test_another_classifier_is_another_result(blob_clip: Path) -> None:
+    job, detector = job_of(blob_clip), BlobDetector()
+    assert job.key(detector) != job.key(detector, RednessClassifier())

@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
                         pa.field("y1", pa.float32(), nullable=False),
                         pa.field("x2", pa.float32(), nullable=False),
                         pa.field("y2", pa.float32(), nullable=False),
+                        pa.field("derelict", pa.float32()),
                     ]
                 )
             ),
@@ -83,8 +84,11 @@ def write_looks(
                     "y1": box[1],
                     "x2": box[2],
                     "y2": box[3],
+                    "derelict": None if np.isnan(derelict) else derelict,
                 }
-                for box, confidence, name in look.detections.rows()
+                for (box, confidence, name), derelict in zip(
+                    look.detections.rows(), look.detections.derelict, strict=True
+                )
             ],
         }
         for look in looks
@@ -125,6 +129,7 @@ def read_looks(path: Path) -> Iterator[Look]:
                             np.array([d["confidence"] for d in found], np.float32),
                             np.array([number[d["class_name"]] for d in found], np.int64),
                             names,
+                            np.array([d["derelict"] for d in found], np.float32),
                         ),
                     )
     except (OSError, pa.ArrowException, KeyError) as error:

@@ -1,4 +1,4 @@
-"""One source, look by look: frames → health → gate → detections.
+"""One source, look by look: frames → health → gate → detections → second stage.
 
 The order of work is free (frames are decoded and detected ahead of judgement, on the guess that
 the pace of looking stays as it is), the result is not: a wrong guess is thrown away, so looks
@@ -8,7 +8,7 @@ depend on the source, the settings and the judgement alone.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,8 @@ from vision.frames.health import HealthWatch
 from vision.frames.looks import LookPolicy
 from vision.frames.source import FrameSource
 from vision.observe.look import Health, Look
+from vision.observe.sighting import Sighting
+from vision.second_stage import SecondStage
 
 State = dict[str, NDArray[Any]]
 
@@ -52,6 +54,7 @@ class Looker:
         gate: Skips inspection of frames in which nothing changed.
         watch: Keeps looks at a view that cannot be seen from being judged.
         policy: How far apart looks are.
+        second_stage: Scores the crops of what stands; nothing is scored without it.
     """
 
     def __init__(
@@ -62,12 +65,14 @@ class Looker:
         gate: ChangeGate,
         watch: HealthWatch,
         policy: LookPolicy,
+        second_stage: SecondStage | None = None,
     ) -> None:
         self._source = source
         self._detector = detector
         self._gate = gate
         self._watch = watch
         self._policy = policy
+        self._second_stage = second_stage
         self._base_s: float | None = None
         self._active = False
         self._frames: dict[float, Future[Frame | None]] = {}
@@ -76,11 +81,12 @@ class Looker:
         self._last_detections = Detections.empty(detector.names)
         self._over = False
 
-    def next(self, active: bool) -> Look | None:
+    def next(self, active: bool, sightings: Sequence[Sighting] = ()) -> Look | None:
         """The next look, or ``None`` at the end of the source.
 
         Args:
             active: Look at the active pace: something new stands or is suspected.
+            sightings: What stands after the look before, for the second stage.
         """
         if self._policy.interval_s(active) != self._policy.interval_s(self._active):
             self._take_back()
@@ -91,7 +97,10 @@ class Looker:
             return None
         pending = self._pending.popleft()
         if pending.detections is not None:
-            self._last_detections = pending.detections.result()
+            found = pending.detections.result()
+            if self._second_stage is not None:
+                found = self._second_stage.score(found, pending.frame.image, sightings)
+            self._last_detections = found
         self._last = pending
         frame = pending.frame
         self._source.release(frame.time_s)

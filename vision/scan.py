@@ -20,6 +20,7 @@ from typing import Any
 
 from vision import __version__
 from vision.archive import join_archives
+from vision.detect.classifier import Classifier, load_classifier
 from vision.detect.detector import Detector
 from vision.detect.load import load_detector
 from vision.detect.registry import ModelEntry, Registry
@@ -59,7 +60,8 @@ class ScanOptions:
         active_s: Interval while something new stands or is suspected.
         forced_look_s: Inspect at least so often even if nothing changed.
         rules: Settings by kind that win over the site file's.
-        model: Model name; a camera's own model wins, the registry's default is last.
+        model: Model name; a camera's own model wins. If neither is given, the registry chooses by
+            the purposes of the camera's zones.
         runtime: Detector runtime; the best available without it.
         clip_s: Length of evidence clips.
         duration_s: How long to record streams.
@@ -169,14 +171,15 @@ class _Run:
         self._started = clock()
         self._began = time.perf_counter()
         self._detectors: dict[str, Detector] = {}
+        self._derelict: Classifier | None = None
         self._done: dict[str, str] = {}
 
     def scan(self, item: ScanInput, number: int, of: int) -> None:
         """Scan one input, or report why it cannot be."""
         try:
             job = self._job(item)
-            detector = self._detector(job.model)
-            key = job.key(detector)
+            detector, classifier = self._detector(job.model), self._classifier()
+            key = job.key(detector, classifier)
             result: dict[str, Any] | None
             if key in self._done:
                 result = {"input": _repeated(item, self._done[key]), "violations": []}
@@ -184,7 +187,9 @@ class _Run:
                 result["input"] |= {"name": item.name, "reused": True}
             else:
                 self._progress.input_started(item.name, number, of)
-                result = scan_input(job, key, detector, self._folder, self._progress)
+                result = scan_input(
+                    job, key, detector, self._folder, self._progress, classifier=classifier
+                )
         except InputError as error:
             report = _failed(item, str(error))
         except JiexuError:
@@ -227,6 +232,13 @@ class _Run:
             )
         return self._detectors[entry.name]
 
+    def _classifier(self) -> Classifier | None:
+        """What tells derelict vehicles, if the registry has one."""
+        entry = self._registry.classifier("derelict")
+        if entry is not None and self._derelict is None:
+            self._derelict = load_classifier(entry)
+        return self._derelict
+
     def _job(self, item: ScanInput) -> Job:
         options, notes = self._options, []
         start = None
@@ -243,12 +255,13 @@ class _Run:
             given_rules(camera.rules) if camera else {},
             options.rules,
         )
-        model = (camera.model if camera else None) or options.model
+        named = (camera.model if camera else None) or options.model
+        purposes = [zone.purpose.value for zone in camera.zones] if camera else []
         return Job(
             input=item,
             sha256=content_sha256(item.paths),
             camera=camera or Camera(id=item.camera_id),
-            model=self._registry.model(model),
+            model=self._registry.model(named) if named else self._registry.model_for(purposes),
             rules=rules,
             policy=_policy(options, rules),
             forced_look_s=options.forced_look_s,
@@ -303,9 +316,11 @@ class _Run:
                     "sha256": detector.model_sha256,
                     "classes": list(detector.names),
                     "thresholds": dict(self._registry.model(name).thresholds),
+                    "experimental": list(self._registry.model(name).experimental),
                 }
                 for name, detector in self._detectors.items()
-            ],
+            ]
+            + ([_named_model(self._derelict)] if self._derelict else []),
             "versions": library_versions(),
             "totals": {
                 "inputs": len(self.reports),
@@ -336,6 +351,16 @@ def _policy(options: ScanOptions, rules: RuleSettings) -> LookPolicy:
     )
     rest_s = min(options.rest_s, shortest_s / LOOKS_A_DWELL)
     return LookPolicy(rest_s=max(rest_s, options.active_s), active_s=options.active_s)
+
+
+def _named_model(classifier: Classifier) -> dict[str, Any]:
+    return {
+        "name": classifier.model_name,
+        "runtime": classifier.runtime,
+        "sha256": classifier.model_sha256,
+        "classes": list(classifier.names),
+        "thresholds": {},
+    }
 
 
 def _failed(item: ScanInput, reason: str) -> dict[str, Any]:

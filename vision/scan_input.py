@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from vision import __version__
 from vision.archive import join_archives
 from vision.checkpoint import Checkpoint, Position
+from vision.detect.classifier import Classifier
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry
@@ -31,9 +32,11 @@ from vision.observe.look import Health, Look
 from vision.observe.memory import MemorySettings, SightingMemory
 from vision.pipeline import Looker
 from vision.record import SourceRecord
+from vision.rules import abandoned_vehicle
 from vision.rules.judge import Judge
 from vision.rules.registry import RULES, build_rules
 from vision.run_folder import RunFolder
+from vision.second_stage import SecondStage, SecondStageSettings
 from vision.site import Camera, RuleSettings
 
 SAVE_EVERY_S = 10.0
@@ -86,8 +89,8 @@ class Job:
     clip_s: float
     notes: tuple[str, ...] = ()
 
-    def key(self, detector: Detector) -> str:
-        """Name of the result: it changes with content, settings, model and version."""
+    def key(self, detector: Detector, classifier: Classifier | None = None) -> str:
+        """Name of the result: it changes with content, settings, models and version."""
         text = json.dumps(
             [
                 __version__,
@@ -99,7 +102,13 @@ class Job:
                 self.start.value.isoformat() if self.start else None,
                 self.timezone,
                 self.clip_s,
-                [detector.runtime, detector.model_sha256, dict(self.model.thresholds)],
+                [
+                    detector.runtime,
+                    detector.model_sha256,
+                    dict(self.model.thresholds),
+                    self.model.experimental,
+                ],
+                [classifier.runtime, classifier.model_sha256] if classifier else None,
             ],
             sort_keys=True,
         )
@@ -151,16 +160,23 @@ class _Tally:
 
 
 def scan_input(
-    job: Job, key: str, detector: Detector, folder: RunFolder, progress: Progress
+    job: Job,
+    key: str,
+    detector: Detector,
+    folder: RunFolder,
+    progress: Progress,
+    *,
+    classifier: Classifier | None = None,
 ) -> dict[str, Any]:
     """Bring one input to its end, from where an earlier run left it.
 
     Args:
         job: The input and its settings.
-        key: Its key for this detector.
+        key: Its key for these models.
         detector: The model.
         folder: Where results go.
         progress: Hears how it goes on.
+        classifier: Scores the crops of vehicles that stand; nothing is scored without it.
 
     Returns:
         The result, also stored in ``folder``: ``input`` is its entry of ``run.json``,
@@ -180,7 +196,8 @@ def scan_input(
         timezone=job.timezone,
     )
     began = time.perf_counter()
-    looking = _Looking(job, detector, judge, watch, checkpoint, progress)
+    second_stage = _second_stage(job, classifier) if classifier else None
+    looking = _Looking(job, detector, second_stage, judge, watch, checkpoint, progress)
     with job.open() as source:
         progress.opened(source.info.duration_s)
         tally, spent_s = looking.through(source)
@@ -195,6 +212,7 @@ def scan_input(
             folder=folder.evidence,
             run_root=folder.root,
             clip_s=job.clip_s,
+            experimental=job.model.experimental,
         )
         decoded, info, notes = source.counts(), source.info, [*job.notes, *source.notes]
     duration_s = info.duration_s if info.duration_s is not None else end_s
@@ -258,12 +276,18 @@ def _material(job: Job, source: FrameSource, healthy_s: list[float]) -> Material
     )
 
 
+def _second_stage(job: Job, classifier: Classifier) -> SecondStage:
+    settings = abandoned_vehicle.Settings.model_validate(job.rules.get("abandoned_vehicle", {}))
+    return SecondStage(classifier, SecondStageSettings(after_s=settings.second_stage_after_s))
+
+
 @dataclass(frozen=True)
 class _Looking:
     """The part of a scan that can be interrupted and gone on with."""
 
     job: Job
     detector: Detector
+    second_stage: SecondStage | None
     judge: Judge
     watch: HealthWatch
     checkpoint: Checkpoint
@@ -277,7 +301,14 @@ class _Looking:
         """
         began = time.perf_counter()
         gate = ChangeGate(GateSettings(forced_look_s=self.job.forced_look_s))
-        looker = Looker(source, self.detector, gate=gate, watch=self.watch, policy=self.job.policy)
+        looker = Looker(
+            source,
+            self.detector,
+            gate=gate,
+            watch=self.watch,
+            policy=self.job.policy,
+            second_stage=self.second_stage,
+        )
         tally = _Tally(inspected=Detections.empty(self.detector.names))
         active, parts, earlier_s = False, 0, 0.0
         position = self.checkpoint.load()
@@ -300,7 +331,7 @@ class _Looking:
             unsaved.clear()
 
         try:
-            while (look := looker.next(active)) is not None:
+            while (look := looker.next(active, self.judge.open_sightings())) is not None:
                 active = self.judge.look(look)
                 tally.add(look)
                 unsaved.append(look)

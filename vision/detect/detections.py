@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+_NOT_GIVEN: NDArray[np.float32] = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +21,8 @@ class Detections:
         confidence: ``(n,)`` float32 in 0..1.
         class_id: ``(n,)`` int64 index into ``names``.
         names: Class names of the model, in the order of its class ids.
+        derelict: ``(n,)`` float32 in 0..1: how derelict the second stage finds a vehicle's crop,
+            NaN where it was not asked (:mod:`vision.second_stage`); all NaN if not given.
 
     Raises:
         ValueError: The arrays disagree in length or a class id has no name.
@@ -28,9 +32,12 @@ class Detections:
     confidence: NDArray[np.float32]
     class_id: NDArray[np.int64]
     names: tuple[str, ...]
+    derelict: NDArray[np.float32] = field(default_factory=lambda: _NOT_GIVEN)
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
+        if self.derelict is _NOT_GIVEN:
+            object.__setattr__(self, "derelict", np.full(n, np.nan, np.float32))
         if self.xyxy.shape != (n, 4):
             raise ValueError(f"xyxy must have shape (n, 4), not {self.xyxy.shape}")
         if self.confidence.shape != (n,) or self.class_id.shape != (n,):
@@ -38,6 +45,8 @@ class Detections:
                 f"confidence {self.confidence.shape} and class_id {self.class_id.shape} "
                 f"must have shape ({n},)"
             )
+        if self.derelict.shape != (n,):
+            raise ValueError(f"derelict {self.derelict.shape} must have shape ({n},)")
         if n and not (self.class_id.min() >= 0 and self.class_id.max() < len(self.names)):
             raise ValueError(f"class_id must lie in 0..{len(self.names) - 1}")
 
@@ -54,7 +63,11 @@ class Detections:
     def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Detections:
         """Select rows by boolean mask ``(n,)``, integer index array or slice."""
         return Detections(
-            self.xyxy[index], self.confidence[index], self.class_id[index], self.names
+            self.xyxy[index],
+            self.confidence[index],
+            self.class_id[index],
+            self.names,
+            self.derelict[index],
         )
 
     def rows(self) -> Iterator[tuple[NDArray[np.float32], float, str]]:

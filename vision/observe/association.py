@@ -13,6 +13,9 @@ from vision.observe.boxes import Boxes, areas, as_array, intersections
 from vision.observe.families import FLAT, family_of
 from vision.observe.sighting import Box
 
+_NOT_ASKED = -1.0
+"""Stands for NaN, which cannot be sorted."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -24,6 +27,7 @@ class Candidate:
         confidence: Highest confidence.
         votes: Summed confidence for each class that was given to it.
         flat: Whether it can hide nothing (dust, soil, hoarding).
+        derelict: How derelict the second stage finds it, 0..1; ``None`` if it was not asked.
     """
 
     family: str
@@ -31,6 +35,7 @@ class Candidate:
     confidence: float
     votes: tuple[tuple[str, float], ...]
     flat: bool
+    derelict: float | None = None
 
 
 def candidates(detections: Detections, merge_iou: float, min_confidence: float) -> list[Candidate]:
@@ -45,11 +50,12 @@ def candidates(detections: Detections, merge_iou: float, min_confidence: float) 
         Candidates by falling confidence; the same whatever the order of the detections.
     """
     rows = sorted(
-        (-confidence, family_of(name), name, tuple(box))
-        for box, confidence, name in zip(
+        (-confidence, family_of(name), name, tuple(box), derelict)
+        for box, confidence, name, derelict in zip(
             detections.xyxy.tolist(),
             detections.confidence.tolist(),
             [detections.names[i] for i in detections.class_id.tolist()],
+            np.nan_to_num(detections.derelict, nan=_NOT_ASKED).tolist(),
             strict=True,
         )
         if confidence >= min_confidence and box[2] > box[0] and box[3] > box[1]
@@ -63,8 +69,11 @@ def candidates(detections: Detections, merge_iou: float, min_confidence: float) 
         if owner[i] == i and owner[j] == j and rows[i][1] == rows[j][1]:
             owner[j] = i
     votes: dict[int, dict[str, float]] = {}
+    derelict: dict[int, float] = {}
     for j, i in enumerate(owner):
         name = rows[j][2]
+        if rows[j][4] != _NOT_ASKED:
+            derelict.setdefault(i, rows[j][4])
         given = votes.setdefault(i, {})
         given[name] = given.get(name, 0.0) - rows[j][0]
     return [
@@ -74,6 +83,7 @@ def candidates(detections: Detections, merge_iou: float, min_confidence: float) 
             confidence=-rows[i][0],
             votes=tuple(sorted(given.items())),
             flat=rows[i][2] in FLAT,
+            derelict=derelict.get(i),
         )
         for i, given in votes.items()
     ]

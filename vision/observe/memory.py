@@ -20,6 +20,7 @@ from vision.observe.association import Candidate, candidates, covers, doubles, m
 from vision.observe.boxes import areas, as_array, blend, intersections, iou, median_box, scaled
 from vision.observe.ledger import Interval, Ledger, microseconds
 from vision.observe.look import Health, Look
+from vision.observe.scores import robust_mean
 from vision.observe.sighting import Box, Sighting
 
 
@@ -59,6 +60,7 @@ class MemorySettings:
         pass_hidden_s: Or when it stays hidden longer.
         gap_s: A pause between looks is a gap only when longer than this.
         gap_factor: And longer than this many usual pauses.
+        scored_looks: Scores of the second stage that are kept, the latest.
     """
 
     start_confidence: float = 0.25
@@ -85,6 +87,7 @@ class MemorySettings:
     pass_hidden_s: float = 60.0
     gap_s: float = 60.0
     gap_factor: float = 5.0
+    scored_looks: int = 8
 
 
 @dataclass
@@ -98,7 +101,9 @@ class _Place:
     last_seen_us: int
     recent: deque[Box]
     confidences: deque[float]
+    scores: deque[float]
     box: Box
+    derelict_looks: int = 0
     votes: dict[str, float] = field(default_factory=dict)
     share: dict[str, float] = field(default_factory=dict)
     class_name: str = ""
@@ -118,6 +123,9 @@ class _Place:
         for name, weight in candidate.votes:
             self.votes[name] = self.votes.get(name, 0.0) + weight
         self.confidences.append(candidate.confidence)
+        if candidate.derelict is not None:
+            self.scores.append(candidate.derelict)
+            self.derelict_looks += 1
         total = sum(self.votes.values())
         self.share = {name: self.votes[name] / total for name in sorted(self.votes)}
         self.class_name = min(self.share, key=lambda name: (-self.share[name], name))
@@ -137,6 +145,8 @@ class _Place:
             dwell=self.ledger.dwell(until_last_seen=ended_us is not None),
             looks_seen=self.looks_seen,
             standing=self.standing,
+            derelict=robust_mean(self.scores),
+            derelict_looks=self.derelict_looks,
         )
 
 
@@ -319,6 +329,7 @@ class SightingMemory:
             last_seen_us=now,
             recent=deque([candidate.box], maxlen=self.settings.recent_looks),
             confidences=deque(maxlen=self.settings.recent_looks),
+            scores=deque(maxlen=self.settings.scored_looks),
             box=candidate.box,
         )
         place.vote(candidate)

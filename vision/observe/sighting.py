@@ -46,6 +46,9 @@ class Sighting:
         dwell: Ledger since ``first_seen_s``.
         looks_seen: Number of looks with a detection of it.
         standing: It has kept its place long enough to count as standing, not passing.
+        derelict: How derelict the second stage finds it, 0..1, over its latest scored looks
+            (:func:`vision.observe.scores.robust_mean`); ``None`` without any.
+        derelict_looks: Looks that the second stage has scored so far.
     """
 
     id: int
@@ -60,3 +63,5 @@ class Sighting:
     dwell: Dwell
     looks_seen: int
     standing: bool
+    derelict: float | None = None
+    derelict_looks: int = 0

@@ -181,6 +181,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "health.moved": ("Moved view", "画面移位"),
     "health.gap": ("Hole in the recording", "录像缺失"),
     "sign.derelict_look": ("derelict look", "外观破败"),
+    "sign.derelict_class": ("by the detector's class", "检测类别"),
+    "sign.derelict_crops": ("by its close-ups", "近景复核"),
     "sign.unmoved": ("unmoved", "长期未移动"),
     "sign.no_stopping": ("no stopping here", "禁停区域停放"),
     "sign.dwell": ("stood too long", "超过停留时限"),

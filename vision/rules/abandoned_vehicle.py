@@ -9,7 +9,7 @@ from vision.observe.families import family_of
 from vision.observe.look import Look
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding
-from vision.rules.settings import RuleSettings, Seconds, Share
+from vision.rules.settings import Count, RuleSettings, Seconds, Share
 from vision.rules.standing import (
     finding_of,
     first_zone,
@@ -35,7 +35,12 @@ class Settings(RuleSettings):
     """When a vehicle counts as abandoned.
 
     Attributes:
-        derelict_share: Share of the votes at the place that must call it derelict.
+        derelict_share: How derelict a vehicle must look, 0..1: the share of the detector's votes
+            at its place that call it derelict, mixed with what the second stage makes of its crops.
+        second_stage_weight: Weight of the second stage in that mixture, once it has scored enough
+            looks; 0 leaves it to the detector's votes.
+        second_stage_looks: Looks that must have been scored before they count.
+        second_stage_after_s: Seconds a vehicle must have stood before its crops are scored.
         derelict_dwell_s: Seconds a derelict-looking vehicle must have stood.
         unmoved_s: Seconds after which any vehicle that did not move counts as abandoned
             (30 days; cities use 15 to 90).
@@ -45,6 +50,9 @@ class Settings(RuleSettings):
     """
 
     derelict_share: Share = 0.5
+    second_stage_weight: Share = 0.5
+    second_stage_looks: Count = 3
+    second_stage_after_s: Seconds = 20.0
     derelict_dwell_s: Seconds = 600.0
     unmoved_s: Seconds = 30 * 86_400.0
     no_stopping_dwell_s: Seconds = 300.0
@@ -56,7 +64,9 @@ class AbandonedVehicle:
     """Vehicles, motor or not, that stay.
 
     Signs: ``derelict_look`` (it looks derelict and stood for the derelict dwell), ``unmoved`` (the
-    same place for weeks) and ``no_stopping`` (it stands where stopping is forbidden).
+    same place for weeks) and ``no_stopping`` (it stands where stopping is forbidden). Where the
+    second stage has scored it, ``derelict_class`` and ``derelict_crops`` say which of the two
+    would find it derelict alone.
     """
 
     kind = "abandoned_vehicle"
@@ -92,7 +102,10 @@ class AbandonedVehicle:
                 if has_stood(sighting, dwell_s, self._settings.min_observed_share)
             ]
             if signs:
-                findings.append(finding_of(sighting, signs[0][0], [sign for _, sign in signs]))
+                words = [sign for _, sign in signs]
+                if "derelict_look" in words:
+                    words += self._told_by(sighting)
+                findings.append(finding_of(sighting, signs[0][0], words))
                 held.add(sighting.id)
         self._held = frozenset(held)
         return findings
@@ -116,13 +129,35 @@ class AbandonedVehicle:
             sighting, self._settings.min_confidence, self._held
         )
 
+    def _derelict(self, sighting: Sighting) -> float:
+        """How derelict a vehicle looks, 0..1."""
+        votes = _derelict_votes(sighting)
+        score = self._score(sighting)
+        if score is None:
+            return votes
+        weight = self._settings.second_stage_weight
+        return (1 - weight) * votes + weight * score
+
+    def _score(self, sighting: Sighting) -> float | None:
+        """What the second stage says, once it counts."""
+        enough = sighting.derelict_looks >= self._settings.second_stage_looks
+        return sighting.derelict if enough and self._settings.second_stage_weight > 0 else None
+
+    def _told_by(self, sighting: Sighting) -> list[str]:
+        """Which of the two stages would find a vehicle derelict alone."""
+        score = self._score(sighting)
+        if score is None:
+            return []
+        told = {"derelict_class": _derelict_votes(sighting), "derelict_crops": score}
+        return [sign for sign, level in told.items() if level >= self._settings.derelict_share]
+
     def _cases(self, sighting: Sighting, look: Look) -> list[tuple[str, float, Zone]]:
         """Sign, dwell and zone of each way in which a vehicle at this place can be wrong."""
         settings = self._settings
         cases = []
         strict = first_zone(sighting, self._zones, _NO_STOPPING, look)
         anywhere = strict or first_zone(sighting, self._zones, _PLACES, look)
-        derelict = sum(sighting.class_share.get(name, 0.0) for name in _DERELICT)
+        derelict = self._derelict(sighting)
         if anywhere is not None and derelict > 0 and derelict >= settings.derelict_share:
             cases.append(("derelict_look", settings.derelict_dwell_s, anywhere))
         if anywhere is not None:
@@ -130,3 +165,7 @@ class AbandonedVehicle:
         if strict is not None:
             cases.append(("no_stopping", settings.no_stopping_dwell_s, strict))
         return cases
+
+
+def _derelict_votes(sighting: Sighting) -> float:
+    return sum(sighting.class_share.get(name, 0.0) for name in _DERELICT)
