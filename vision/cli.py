@@ -22,6 +22,7 @@ from vision.check import check_site
 from vision.detect.registry import RUNTIMES, load_registry
 from vision.errors import ConfigError, JiexuError
 from vision.learn.data_cli import app as dataset_app
+from vision.learn.derelict_cli import add_commands as add_derelict_commands
 from vision.learn.model_cli import add_commands as add_model_commands
 from vision.progress import ConsoleProgress
 from vision.rules.kinds import KINDS
@@ -67,6 +68,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(dataset_app)
+add_derelict_commands(app)
 add_model_commands(app)
 
 
@@ -275,7 +277,7 @@ def show(result: ScanResult) -> None:
         table = Table("kind", "camera", "zone", "since", "until", "confidence")
         for record in result.records:
             table.add_row(
-                KINDS[record.kind].en,
+                KINDS[record.kind].en + " (experimental)" * record.experimental,
                 record.camera_id,
                 record.zone_id,
                 record.started_at.isoformat(sep=" ", timespec="seconds"),
