@@ -18,6 +18,7 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 
 from vision.errors import ConfigError
+from vision.learn.compose.cli import compose_command
 
 if TYPE_CHECKING:
     from vision.frames.frame import Image
@@ -49,6 +50,9 @@ class SheetBy(StrEnum):
 
     CLASS = "class"
     SOURCE = "source"
+
+
+app.command("compose")(compose_command)
 
 
 @app.command()

@@ -23,8 +23,9 @@ from vision.detect import ultralytics_setup
 from vision.errors import ConfigError, ModelError
 from vision.learn.dataset import read_pictures
 from vision.learn.distillation import Rehearsal
+from vision.learn.evaluation import class_names
 from vision.learn.pictures import Progress
-from vision.learn.validation import average_precisions, class_names
+from vision.learn.validation import average_precisions
 
 ultralytics_setup.prepare()
 
@@ -313,6 +314,8 @@ def _replace_mosaic(transforms: Any, dataset: YOLODataset) -> None:
 
 class PartialLabelTrainer(DetectionTrainer):  # type: ignore[misc]
     """Ultralytics' trainer with the data set, the loss and the head of this module."""
+
+    best_fitness: float | None
 
     def __init__(
         self,

@@ -9,17 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 
 from vision.detect.boxes import Decoding
 from vision.detect.detections import Detections
 from vision.detect.letterbox import letterbox, to_tensor
-from vision.errors import InputError
 from vision.frames.frame import Image
-from vision.learn.evaluation import examine, score
-
-FAINTEST = 0.01
-"""Detections below this confidence are not counted."""
+from vision.learn.evaluation import FAINTEST, class_names, examine, score
 
 
 class NetworkDetector:
@@ -78,17 +73,3 @@ def average_precisions(
     examined = examine(NetworkDetector(network, input_size), data_dir)
     scores = {name: score(examined, name).ap50 for name in class_names(data_dir)}
     return {name: round(ap50, 4) for name, ap50 in scores.items() if ap50 is not None}
-
-
-def class_names(data_dir: Path) -> list[str]:
-    """Class names of a built data set in the order of their ids.
-
-    Raises:
-        InputError: The folder was not built.
-    """
-    path = data_dir / "data.yaml"
-    try:
-        names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: no data set: {error}") from error
-    return list(names.values())
