@@ -132,7 +132,9 @@ TEACHER = {"confidence": 0.6, "floor": 0.2, "classes": ["car", "bin"]}
 def taught(tmp_path):
     """Build a source of one picture whose teacher notes are given: ``(class, confidence, box)``."""
 
-    def build(notes: list[tuple[str, float, list[float]]], source: dict[str, Any], label: str):
+    def build(
+        notes: list[tuple[str, float, list[float]]], source: dict[str, Any], label: str, **more: Any
+    ):
         add_source(tmp_path, source["path"], ["vehicle", "heap"], {"a": label})
         weights = tmp_path / "teacher.pt"
         weights.write_bytes(b"weights")
@@ -141,7 +143,7 @@ def taught(tmp_path):
         out.mkdir()
         rows = [[name, confidence, *box] for name, confidence, box in notes]
         (out / "teachers.json").write_text(json.dumps({f"{mark}:{source['path']}/a": rows}))
-        wanted = recipe(source, val_share=0, teachers={"traffic": TEACHER})
+        wanted = recipe(source, val_share=0, teachers={"traffic": TEACHER}, **more)
         build_dataset(wanted, [tmp_path], out, teachers={"traffic": weights})
         boxes = read_boxes(out / f"labels/train/{source['path']}--a.txt", wanted.classes)
         return [b.name for b in boxes], read_pictures(out)[0].unknown
@@ -160,6 +162,13 @@ def test_what_a_person_labelled_is_not_labelled_again(taught):
     part = ("bin", 0.9, [0.42, 0.42, 0.5, 0.5])
     source = {"path": "s", "labels": {"heap": "debris_pile"}}
     assert taught([same, part], source, "1 0.5 0.5 0.2 0.2\n") == (["debris_pile"], ())
+
+
+def test_what_a_labelled_thing_lies_around_is_labelled_by_the_teacher(taught):
+    inside = ("car", 0.9, [0.42, 0.42, 0.5, 0.5])
+    source = {"path": "s", "labels": {"heap": "debris_pile"}}
+    seen, _ = taught([inside], source, "1 0.5 0.5 0.2 0.2\n", around=["debris_pile"])
+    assert seen == ["debris_pile", "car"]
 
 
 @pytest.mark.parametrize(("seen", "wanted"), [([], "bin"), (["car"], "car")])

@@ -301,6 +301,7 @@ def _label(
         human.append(Box(target, box.xyxy))
 
     taught: list[Box] = []
+    things = [box for box in human if box.name not in recipe.around]
     for name in asked:
         rule = recipe.teachers[name]
         classes = set(rule.classes) - labelled
@@ -309,7 +310,7 @@ def _label(
             unknown |= classes
             continue
         for box, confidence in found:
-            if box.name not in classes or any(_covers(h, box) for h in human):
+            if box.name not in classes or any(_covers(h, box) for h in things):
                 continue
             if confidence >= rule.confidence:
                 taught.append(box)

@@ -100,6 +100,8 @@ class Recipe(_Strict):
         val_share: Share of every source's pictures that goes to validation.
         longest_side: Pictures are shrunk to this longest side, in pixels.
         classes: Class names in the order of their ids.
+        around: Classes whose boxes lie around other things, such as dust or a hoarding: a teacher's
+            box inside one of them shows something else.
         teachers: Teachers by name.
         sources: Labelled folders.
     """
@@ -109,12 +111,13 @@ class Recipe(_Strict):
     val_share: Fraction
     longest_side: Annotated[int, Field(ge=32)]
     classes: tuple[str, ...]
+    around: tuple[str, ...] = ()
     teachers: dict[str, TeacherRule] = {}
     sources: tuple[Source, ...]
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        used: list[tuple[str, str]] = []
+        used: list[tuple[str, str]] = [("around", c) for c in self.around]
         for name, rule in self.teachers.items():
             used += [(f"teachers.{name}", c) for c in rule.classes]
         for source in self.sources:
