@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -310,17 +310,11 @@ class _Run:
                 ),
             },
             "models": [
-                {
-                    "name": name,
-                    "runtime": detector.runtime,
-                    "sha256": detector.model_sha256,
-                    "classes": list(detector.names),
-                    "thresholds": dict(self._registry.model(name).thresholds),
-                    "experimental": list(self._registry.model(name).experimental),
-                }
+                _named_model(detector, self._registry.model(name).thresholds)
+                | {"experimental": list(self._registry.model(name).experimental)}
                 for name, detector in self._detectors.items()
             ]
-            + ([_named_model(self._derelict)] if self._derelict else []),
+            + ([_named_model(self._derelict, {})] if self._derelict else []),
             "versions": library_versions(),
             "totals": {
                 "inputs": len(self.reports),
@@ -353,13 +347,13 @@ def _policy(options: ScanOptions, rules: RuleSettings) -> LookPolicy:
     return LookPolicy(rest_s=max(rest_s, options.active_s), active_s=options.active_s)
 
 
-def _named_model(classifier: Classifier) -> dict[str, Any]:
+def _named_model(model: Detector | Classifier, thresholds: Mapping[str, float]) -> dict[str, Any]:
     return {
-        "name": classifier.model_name,
-        "runtime": classifier.runtime,
-        "sha256": classifier.model_sha256,
-        "classes": list(classifier.names),
-        "thresholds": {},
+        "name": model.model_name,
+        "runtime": model.runtime,
+        "sha256": model.model_sha256,
+        "classes": list(model.names),
+        "thresholds": dict(thresholds),
     }
 
 

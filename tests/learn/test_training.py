@@ -176,16 +176,20 @@ def test_missing_weights_are_named(tmp_path):
         train(recipe, tmp_path, tmp_path / "out", start=tmp_path)
 
 
-@pytest.mark.slow
-def test_two_stages_train_and_a_finished_run_is_not_repeated(tmp_path, coco_like):
-    root = tmp_path / "raw/heaps"
+def draw_heaps(root: Path, count: int) -> None:
+    """Write a labelled folder of small noisy pictures with one heap each."""
     for part in ("images", "labels"):
         (root / part).mkdir(parents=True)
     (root / "classes.txt").write_text("debris_pile\n")
-    for i in range(6):
+    for i in range(count):
         coarse = np.random.default_rng(i).integers(0, 255, (6, 6, 3), np.uint8)
         cv2.imwrite(str(root / f"images/p{i}.png"), cv2.resize(coarse, (64, 64)))
         (root / f"labels/p{i}.txt").write_text("0 0.5 0.5 0.4 0.3\n")
+
+
+@pytest.mark.slow
+def test_two_stages_train_and_a_finished_run_is_not_repeated(tmp_path, coco_like):
+    draw_heaps(tmp_path / "raw/heaps", 6)
     data = Recipe.model_validate(
         {
             "name": "heaps",
@@ -238,14 +242,7 @@ def test_two_stages_train_and_a_finished_run_is_not_repeated(tmp_path, coco_like
 
 @pytest.mark.slow
 def test_an_end_to_end_network_is_trained_from_a_mean(tmp_path):
-    root = tmp_path / "raw/heaps"
-    for part in ("images", "labels"):
-        (root / part).mkdir(parents=True)
-    (root / "classes.txt").write_text("debris_pile\n")
-    for i in range(4):
-        coarse = np.random.default_rng(i).integers(0, 255, (6, 6, 3), np.uint8)
-        cv2.imwrite(str(root / f"images/p{i}.png"), cv2.resize(coarse, (64, 64)))
-        (root / f"labels/p{i}.txt").write_text("0 0.5 0.5 0.4 0.3\n")
+    draw_heaps(tmp_path / "raw/heaps", 4)
     data = Recipe.model_validate(
         {
             "name": "heaps",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from vision.configfile import load_config
 from vision.detect.registry import RUNTIMES, ModelEntry, find_registry, load_registry
 from vision.errors import ConfigError
 from vision.files import write_atomically
+from vision.learn.progress_bar import progress_bar
 from vision.zones import Purpose
 
 if TYPE_CHECKING:
@@ -108,7 +106,7 @@ def train(
 
         if data or start or stage:
             raise ConfigError("train --from-reviewed: takes no --data, --start and --stage")
-        with _bar("Learning") as (say, progress):
+        with progress_bar("Learning", console) as (say, progress):
             feedback = learn_from_reviewed(
                 from_reviewed,
                 out,
@@ -136,7 +134,7 @@ def train(
     from vision.learn.training import TrainingRecipe
     from vision.learn.training import train as run_training
 
-    with _bar("Training") as (_, progress):
+    with progress_bar("Training", console) as (_, progress):
         weights = run_training(
             load_config(recipe, TrainingRecipe),
             data,
@@ -184,7 +182,7 @@ def evaluate(
     from vision.learn.tables import evaluation_tables
 
     entry = find_model(model, models=models, input_size=input_size)
-    with _bar("Measuring") as (_, progress):
+    with progress_bar("Measuring", console) as (_, progress):
         result = measure(
             entry,
             data,
@@ -265,7 +263,7 @@ def export(
     from vision.learn.quantise import Quantisation
     from vision.learn.tables import evaluation_tables
 
-    with _bar("Exporting") as (say, progress):
+    with progress_bar("Exporting", console) as (say, progress):
         result = publish(
             weights,
             name=name,
@@ -316,7 +314,7 @@ def calibrate_int8(
     from vision.learn.tables import figure
 
     entry = load_registry(models).model(model)
-    with _bar("Calibrating") as (say, _):
+    with progress_bar("Calibrating", console) as (say, _):
         result = recalibrate(entry, pictures, data_dir=data, say=say)
     table = Table("INT8", "boxes", "without partner", "mean shift, px", "mAP50", "loss, points")
     for trial in result.trials:
@@ -387,7 +385,7 @@ def compare(
     labels = [candidate.label for candidate in candidates]
     if len(set(labels)) != len(labels):
         raise ConfigError(f"compare: a model is given twice: {', '.join(labels)}")
-    with _bar("Comparing") as (say, progress):
+    with progress_bar("Comparing", console) as (say, progress):
         result = run_comparison(
             candidates,
             data_dir=data,
@@ -434,36 +432,6 @@ def _parity_table(entry: ModelEntry) -> Table:
             f"{row['mean_box_px']:.3f}",
         )
     return table
-
-
-@contextmanager
-def _bar(
-    title: str,
-) -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
-    """A progress bar: the first function names what is done, the second counts pictures.
-
-    Where the console is no terminal the names are printed line by line.
-    """
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    ) as bar:
-        task = bar.add_task(title, total=None)
-
-        def say(text: str) -> None:
-            bar.reset(task, description=text, total=None)
-            if not console.is_terminal:
-                _tell(text)
-
-        def progress(done: int, of: int) -> None:
-            bar.update(task, completed=done, total=of)
-
-        yield say, progress
 
 
 def _tell(text: str) -> None:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from vision.errors import InputError
+from vision.learn.progress_bar import progress_bar
 
 console = Console()
 
@@ -39,16 +39,7 @@ def compose_command(
     from vision.learn.compose.recipe import ComposeRecipe
 
     allowed = training_keys(train_of) if train_of is not None else None
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    ) as bar:
-        task = bar.add_task("composing", total=count)
+    with progress_bar("composing", console) as (_, progress):
         made = compose(
             load_config(recipe, ComposeRecipe),
             root,
@@ -56,7 +47,7 @@ def compose_command(
             seed=seed,
             count=count,
             allowed=allowed,
-            progress=lambda done, of: bar.update(task, completed=done, total=of),
+            progress=progress,
         )
     table = Table("class", "boxes")
     for name, boxes in sorted(made.boxes.items()):

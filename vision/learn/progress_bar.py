@@ -1,0 +1,39 @@
+"""One progress bar for the commands that make data sets and models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+@contextmanager
+def progress_bar(
+    title: str, console: Console
+) -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
+    """A progress bar: the first function names what is done, the second counts pictures.
+
+    Where the console is no terminal the names are printed line by line.
+    """
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(title, total=None)
+
+        def say(text: str) -> None:
+            bar.reset(task, description=text, total=None)
+            if not console.is_terminal:
+                console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+        def progress(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of)
+
+        yield say, progress
