@@ -14,13 +14,21 @@ from vision.errors import ConfigError
 class Rehearsal:
     """A frozen network whose scores of the classes that it shares are learnt beside the labels."""
 
-    def __init__(self, known: torch.nn.Module, classes: tuple[str, ...], gain: float) -> None:
+    def __init__(
+        self,
+        known: torch.nn.Module,
+        classes: tuple[str, ...],
+        gain: float,
+        *,
+        bfloat16: bool = False,
+    ) -> None:
         """Freeze a copy of the network.
 
         Args:
             known: Ultralytics' DetectionModel with the strides of the network that is trained.
             classes: Classes of the network that is trained, in the order of their ids.
             gain: Weight of the term beside the loss of the labels.
+            bfloat16: Let the frozen network compute in bfloat16.
 
         Raises:
             ConfigError: The networks share no class.
@@ -34,6 +42,9 @@ class Rehearsal:
         self._known = copied.fuse(verbose=False).eval().requires_grad_(False)
         self._mine, self._theirs = (list(ids) for ids in zip(*shared, strict=True))
         self._gain = gain
+        self._bfloat16 = bfloat16
+        if bfloat16:
+            self._known.to(memory_format=torch.channels_last)
 
     def term(self, images: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The loss of one batch.
@@ -48,8 +59,12 @@ class Rehearsal:
             the sum of its targets), times the gain.
         """
         self._known.to(images.device)
+        kind = images.device.type
+        if self._bfloat16:
+            images = images.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            raw = cast("dict[str, Any]", self._known(images)[1])
+            with torch.autocast(kind, dtype=torch.bfloat16, enabled=self._bfloat16):
+                raw = cast("dict[str, Any]", self._known(images)[1])
             wanted = raw.get("one2many", raw)["scores"][:, self._theirs].float().sigmoid()
             least = torch.special.entr(wanted) + torch.special.entr(1 - wanted)
         found = scores[:, self._mine]

@@ -60,8 +60,9 @@ class Stage(BaseModel):
     Attributes:
         data: Name of the data set that the stage learns from.
         settings: Settings of ultralytics' trainer (``epochs``, ``imgsz``, ``lr0`` and so on).
-        bfloat16: Compute the network in bfloat16, several times as fast on CPUs that have it and
-            several times as slow on others; weights, loss and optimiser stay in float32.
+        bfloat16: Compute the networks in bfloat16 with channels last, several times as fast on CPUs
+            that have it (AMX) and several times as slow on others; weights, loss and optimiser stay
+            in float32.
         validate_every: Measure on the validation pictures after every so many epochs and after the
             last one. With ``patience`` in ``settings`` (counted in epochs) a run that no longer
             improves stops, and the best weights are taken instead of the last.
@@ -229,6 +230,8 @@ class _TrainedNetwork(DetectionModel):  # type: ignore[misc]
         return PartialLabelLoss(self)
 
     def predict(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        if self.bfloat16:
+            x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
             raw = super().predict(x, *args, **kwargs)
         return _in_float32(raw)
@@ -418,6 +421,8 @@ def _make_trainable(trainer: PartialLabelTrainer) -> None:
     # The averaged copy that is validated and saved was taken before and keeps the plain class.
     trainer.model.__class__ = _TrainedNetwork
     trainer.model.bfloat16 = trainer.bfloat16
+    if trainer.bfloat16:
+        trainer.model.to(memory_format=torch.channels_last)
     trainer.model.rehearsal = trainer.rehearsal
 
 
@@ -503,7 +508,9 @@ def _rehearsal(stage: Stage, folder: Path, data_dir: Path) -> Rehearsal | None:
     if not weights.is_file():
         raise ModelError(f"{weights}: no such file; stage data {stage.data} rehearses it")
     known, _ = load_checkpoint(weights)
-    return Rehearsal(known, tuple(class_names(data_dir)), stage.rehearse.gain)
+    return Rehearsal(
+        known, tuple(class_names(data_dir)), stage.rehearse.gain, bfloat16=stage.bfloat16
+    )
 
 
 def _write_mean(recipe: TrainingRecipe, folder: Path, data_dir: Path, target: Path) -> None:
