@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from vision.configfile import load_config
 from vision.errors import ConfigError, InputError
-from vision.learn.compose.cli import compose_command
+from vision.learn.compose.cli import compose_command, never_validated
 from vision.learn.compose.composer import compose
 from vision.learn.compose.recipe import ComposeRecipe
 from vision.learn.labels import read_boxes
@@ -281,3 +281,18 @@ def test_the_command_uses_the_training_side_of_a_data_set_alone(root: Path, tmp_
     used = {k for p in (out / "used").iterdir() for k in p.read_text().split()}
     assert used <= {"cam/street/c1", "cars/wrecks/w1", "cars/normal/n0"}
     assert used
+
+
+def test_pictures_of_sources_that_a_data_set_is_not_made_of_are_free_to_use(tmp_path: Path) -> None:
+    import json
+
+    rows = [
+        {"file": f"images/{side}/cam--street--{stem}.jpg", "source": "cam/street",
+         "split": side, "group": stem, "unknown": []}
+        for stem, side in (("c0", "val"), ("c1", "train"))
+    ]  # fmt: skip
+    (tmp_path / "pictures.json").write_text(json.dumps(rows))
+    may_be_used = never_validated(tmp_path)
+    assert may_be_used("cam/street", "c1")
+    assert not may_be_used("cam/street", "c0")
+    assert may_be_used("elsewhere/street", "c0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -28,8 +29,8 @@ def compose_command(
     train_of: Annotated[
         Path | None,
         typer.Option(
-            help="A built data set: only pictures on its training side are used, so that nothing "
-            "of the validation side is seen in training."
+            help="A built data set: of its sources only pictures on its training side are used, so "
+            "that nothing of the validation side is seen in training."
         ),
     ] = None,
 ) -> None:
@@ -38,7 +39,7 @@ def compose_command(
     from vision.learn.compose.composer import compose
     from vision.learn.compose.recipe import ComposeRecipe
 
-    allowed = training_keys(train_of) if train_of is not None else None
+    allowed = never_validated(train_of) if train_of is not None else None
     with progress_bar("composing", console) as (_, progress):
         made = compose(
             load_config(recipe, ComposeRecipe),
@@ -56,8 +57,10 @@ def compose_command(
     console.print(f"{made.pictures} pictures in {out}, {made.kept} of them were there already")
 
 
-def training_keys(data_dir: Path) -> frozenset[str]:
-    """Keys ``source/stem`` of the training side of a built data set.
+def never_validated(data_dir: Path) -> Callable[[str, str], bool]:
+    """Which pictures a built data set does not measure with, by source path and stem.
+
+    These are the pictures on its training side, and those of sources that it is not made of.
 
     Raises:
         InputError: The folder is no built data set, or nothing is on its training side.
@@ -65,7 +68,9 @@ def training_keys(data_dir: Path) -> frozenset[str]:
     from vision.learn.dataset import picture_name
     from vision.learn.pictures import read_pictures
 
-    pictures = [p for p in read_pictures(data_dir) if p.split == "train"]
-    if not pictures:
+    pictures = read_pictures(data_dir)
+    sources = {p.source for p in pictures}
+    training = {(p.source, picture_name(p)) for p in pictures if p.split == "train"}
+    if not training:
         raise InputError(f"{data_dir}: no picture on the training side")
-    return frozenset(f"{p.source}/{picture_name(p)}" for p in pictures)
+    return lambda source, stem: source not in sources or (source, stem) in training
