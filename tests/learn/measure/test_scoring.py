@@ -11,7 +11,6 @@ from vision.learn.measure.scoring import (
     ClassScore,
     Examined,
     choose_threshold,
-    false_boxes,
     measure,
     score,
 )
@@ -89,15 +88,6 @@ def test_too_few_boxes_give_the_default():
 def test_a_class_that_is_never_precise_gets_the_highest():
     measured = ranked([False, False], [0.9, 0.8])
     assert choose_threshold(measured, precision=0.75, default=0.4, highest=0.7) == 0.7
-
-
-def test_only_boxes_of_absent_classes_are_false():
-    pictures = [
-        examined([A], [(FAR, 0.9)]),
-        examined([], [(FAR, 0.9), (A, 0.3)]),
-        examined([], [(FAR, 0.9)], unknown=["debris_pile"]),
-    ]
-    assert false_boxes(pictures, {"debris_pile": 0.5}) == (1, {"debris_pile": 1})
 
 
 def test_the_summary_holds_the_classes_that_have_boxes():

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Column, Table
 
 from vision.errors import ConfigError
 from vision.learn.commands.compose import compose_command
+from vision.learn.commands.progress_bar import by_step, progress_bar
 
 if TYPE_CHECKING:
     from vision.frames.frame import Image
@@ -308,28 +307,8 @@ def _teachers(options: list[str]) -> dict[str, Path]:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A bar on a terminal; elsewhere one line a step."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    terminal = errors.is_terminal
-    said = ""
-    with Bar(*columns, console=errors, transient=True, disable=not terminal) as bar:
-        task = bar.add_task("", total=None)
-
-        def show(step: str, done: int, of: int) -> None:
-            nonlocal said
-            if step != said:
-                said = step
-                bar.reset(task, description=escape(step), total=of)
-                if not terminal:
-                    errors.print(f"{escape(step)} ({of})", highlight=False, soft_wrap=True)
-            bar.update(task, completed=done + 1)
-
-        yield show
+    with progress_bar("", errors) as (say, progress):
+        yield by_step(say, progress)
 
 
 def _line(text: str) -> None:

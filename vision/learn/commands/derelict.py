@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from vision.configfile import load_config
 from vision.detect.registry import find_registry, load_registry
+from vision.learn.commands.progress_bar import progress_bar
 
 console = Console()
 
@@ -53,26 +53,23 @@ def train_derelict(
         torch.set_num_threads(threads)
     settings = load_config(recipe, CropRecipe)
     registry = load_registry(models)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task("training, epochs", total=settings.epochs)
+    with progress_bar("training, epochs", console) as (say, progress):
 
         def trained(epoch: int, of: int, loss: float) -> None:
-            bar.update(
-                task, completed=epoch, total=of, description=f"training, epochs (loss {loss:.3f})"
-            )
+            console.print(f"epoch {epoch} of {of}: loss {loss:.3f}", highlight=False)
+            progress(epoch, of)
 
         weights = train_crops(
             settings, data, out, start=start, resume=resume, device=device, progress=trained
         )
-        views = bar.add_task("measuring, views", total=None)
+        say("measuring, views")
         entry = register_derelict(
             weights,
             settings,
             data,
             registry_dir=find_registry(models).parent,
             detector=registry.model(detector),
-            progress=lambda done, of: bar.update(views, completed=done, total=of),
+            progress=progress,
         )
     table = Table("vehicles of", "set", "one stage", "votes", "two stages", "both")
     for side, measured in entry.metrics["measured"]["sizes"].items():

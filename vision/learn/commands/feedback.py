@@ -10,6 +10,7 @@ from rich.table import Table
 from vision.configfile import load_config
 from vision.detect.registry import find_registry, load_registry
 from vision.errors import ConfigError
+from vision.learn.commands.progress_bar import by_step
 from vision.learn.feedback.fine_tuning import Feedback, train_from_reviewed
 from vision.learn.measure.tables import figure, interval
 from vision.learn.train.training import TrainingRecipe
@@ -54,15 +55,6 @@ def learn_from_reviewed(
     """
     registry = load_registry(models)
     file = recipe or find_registry(models).parent / RECIPE
-    said = ""
-
-    def told(step: str, done: int, of: int) -> None:
-        nonlocal said
-        if step != said:
-            said = step
-            say(step)
-        progress(done, of)
-
     return train_from_reviewed(
         registry.model(model),
         material,
@@ -73,7 +65,7 @@ def learn_from_reviewed(
         resume=resume,
         device=device,
         threads=threads,
-        progress=told,
+        progress=by_step(say, progress),
     )
 
 

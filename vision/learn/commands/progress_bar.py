@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
@@ -29,7 +30,7 @@ def progress_bar(
         task = bar.add_task(title, total=None)
 
         def say(text: str) -> None:
-            bar.reset(task, description=text, total=None)
+            bar.reset(task, description=escape(text), total=None)
             if not console.is_terminal:
                 console.print(text, highlight=False, soft_wrap=True, markup=False)
 
@@ -37,3 +38,19 @@ def progress_bar(
             bar.update(task, completed=done, total=of)
 
         yield say, progress
+
+
+def by_step(
+    say: Callable[[str], None], progress: Callable[[int, int], None]
+) -> Callable[[str, int, int], None]:
+    """Join the functions of a :func:`progress_bar` to one that is told the step with the count."""
+    said = ""
+
+    def told(step: str, done: int, of: int) -> None:
+        nonlocal said
+        if step != said:
+            said = step
+            say(step)
+        progress(done, of)
+
+    return told

@@ -25,7 +25,7 @@ from vision.errors import InputError
 from vision.files import write_atomically
 from vision.frames.frame import Image
 from vision.learn.data.folders import FolderPicture, LabelledFolder, read_folder
-from vision.learn.data.labels import Box, area, intersection, iou, label_text, read_boxes, sound_box
+from vision.learn.data.labels import Box, label_text, read_boxes, sound_box
 from vision.learn.data.near_duplicates import difference_hash, merge_groups
 from vision.learn.data.pictures import (
     PICTURES_FILE,
@@ -37,6 +37,7 @@ from vision.learn.data.pictures import (
 )
 from vision.learn.data.recipe import ByTeacher, Recipe, Source
 from vision.learn.data.teacher_notes import TeacherNotes
+from vision.observe.boxes import area, intersection, iou
 
 __all__ = [
     "BUILD_FILE",
@@ -295,7 +296,7 @@ def _label(
                 (overlap, b.name)
                 for b, c in notes.get(target.teacher) or []
                 if c >= recipe.teachers[target.teacher].confidence
-                and (overlap := iou(b, box)) >= SAME_OBJECT_IOU
+                and (overlap := iou(b.xyxy, box.xyxy)) >= SAME_OBJECT_IOU
             ]
             target = max(same)[1] if same else target.default
         human.append(Box(target, box.xyxy))
@@ -322,9 +323,9 @@ def _label(
 
 def _covers(human: Box, other: Box) -> bool:
     """Whether a teacher's box shows the thing that a person labelled, or a part of it."""
-    part = intersection(human, other) / max(area(other), 1e-9)
+    part = intersection(human.xyxy, other.xyxy) / max(area(other.xyxy), 1e-9)
     people = {"person", "bicycle"}
-    return iou(human, other) >= SAME_OBJECT_IOU or (
+    return iou(human.xyxy, other.xyxy) >= SAME_OBJECT_IOU or (
         part >= INSIDE_SHARE and other.name not in people
     )
 

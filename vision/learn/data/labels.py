@@ -157,22 +157,3 @@ def label_text(boxes: Sequence[Box], classes: Sequence[str]) -> str:
             f"{x2 - x1:.6f} {y2 - y1:.6f}"
         )
     return "\n".join(lines) + ("\n" if lines else "")
-
-
-def area(box: Box) -> float:
-    """Area in fractions of the picture's area."""
-    x1, y1, x2, y2 = box.xyxy
-    return (x2 - x1) * (y2 - y1)
-
-
-def intersection(a: Box, b: Box) -> float:
-    """Shared area in fractions of the picture's area."""
-    w = min(a.xyxy[2], b.xyxy[2]) - max(a.xyxy[0], b.xyxy[0])
-    h = min(a.xyxy[3], b.xyxy[3]) - max(a.xyxy[1], b.xyxy[1])
-    return max(0.0, w) * max(0.0, h)
-
-
-def iou(a: Box, b: Box) -> float:
-    """Intersection over union."""
-    shared = intersection(a, b)
-    return shared / max(area(a) + area(b) - shared, 1e-9)

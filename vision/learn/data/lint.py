@@ -15,8 +15,9 @@ from pathlib import Path
 import PIL.Image
 
 from vision.learn.data.folders import FolderPicture, LabelledFolder
-from vision.learn.data.labels import Box, Label, LabelFault, area, intersection, iou
+from vision.learn.data.labels import Box, Label, LabelFault
 from vision.learn.data.pictures import Progress
+from vision.observe.boxes import area, intersection, iou
 
 SAME_BOX_IOU = 0.9
 """Two boxes that overlap this much are one thing labelled twice."""
@@ -142,19 +143,19 @@ def _check_picture(
 def _check_pairs(label_file: str, labels: list[Label]) -> Iterator[Finding]:
     for first, second in combinations(labels, 2):
         a, b = first.box, second.box
-        overlap = iou(a, b)
+        overlap = iou(a.xyxy, b.xyxy)
         if overlap >= SAME_BOX_IOU:
             kind = "duplicate" if a.name == b.name else "duplicate_across_classes"
             text = f"{b.name} on the {a.name} of {first.line}, IoU {overlap:.2f}"
             yield Finding(label_file, second.line, kind, text)
         elif a.name == b.name and (share := _nested_share(a, b)) >= NESTED_SHARE:
-            inner, outer = (first, second) if area(a) <= area(b) else (second, first)
+            inner, outer = (first, second) if area(a.xyxy) <= area(b.xyxy) else (second, first)
             text = f"{a.name} lies {share:.0%} within that of {outer.line}"
             yield Finding(label_file, inner.line, "nested", text)
 
 
 def _nested_share(a: Box, b: Box) -> float:
-    return intersection(a, b) / max(min(area(a), area(b)), 1e-9)
+    return intersection(a.xyxy, b.xyxy) / max(min(area(a.xyxy), area(b.xyxy)), 1e-9)
 
 
 def _decoded_size(file: Path) -> tuple[tuple[int, int], bool]:

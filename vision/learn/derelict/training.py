@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from vision.detect import ultralytics_setup
 from vision.errors import ModelError
 from vision.files import write_atomically
 from vision.learn.derelict.crops import CropRules, Drawer, Wear, read_crops
 from vision.learn.derelict.network import CropNetwork, tensor
+from vision.learn.measure.opening import read_network
 
 CHECKPOINT = "last.pt"
 WEIGHTS = "weights.pt"
@@ -88,16 +88,7 @@ def build_network(recipe: CropRecipe, weights: Path) -> CropNetwork:
     Raises:
         ModelError: The weights are missing, cannot be loaded, or their first layers are no chain.
     """
-    ultralytics_setup.prepare()
-    from ultralytics.nn.tasks import load_checkpoint
-
-    if not weights.is_file():
-        raise ModelError(f"{weights}: no such file")
-    try:
-        detector, _ = load_checkpoint(weights)
-    except Exception as error:  # unpickling may raise anything
-        raise ModelError(f"{weights}: PyTorch cannot load it: {error}") from error
-    layers = list(detector.model[: recipe.layers])
+    layers = list(read_network(weights).model[: recipe.layers])
     if len(layers) < recipe.layers or any(layer.f != -1 for layer in layers):
         raise ModelError(f"{weights}: its first {recipe.layers} layers do not follow one another")
     front = torch.nn.Sequential(*layers).float()

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.detect.detections import Detections
-from vision.learn.measure.scoring import MATCH_IOU, Examined, of_class, overlap
+from vision.learn.measure.scoring import MATCH_IOU, Examined, of_class
+from vision.observe.boxes import ious
 
 BACKGROUND = "background"
 """Row of boxes where nothing is labelled, and column of labelled boxes that were not found."""
@@ -73,7 +74,7 @@ def pair_boxes(
         boxes = truth.get(name, np.empty((0, 4), np.float32))
         free = np.ones(len(boxes), bool)
         for box, confidence in of_class(found, name, limit):
-            overlaps = np.where(free, overlap(box, boxes), 0.0)
+            overlaps = np.where(free, ious(box[np.newaxis], boxes)[0], 0.0)
             if len(boxes) and overlaps.max() >= MATCH_IOU:
                 free[int(overlaps.argmax())] = False
                 pairs.append((name, name))
@@ -82,7 +83,7 @@ def pair_boxes(
         missed += [(name, box) for box in boxes[free]]
 
     if missed and false:
-        shared = np.stack([overlap(box, np.stack([m[1] for m in missed])) for _, box, _ in false])
+        shared = ious(np.stack([box for _, box, _ in false]), np.stack([box for _, box in missed]))
         gone_found: set[int] = set()
         gone_missed: set[int] = set()
         while shared.max() >= MATCH_IOU:

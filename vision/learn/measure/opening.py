@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from vision.detect import ultralytics_setup
 from vision.detect.boxes import OutputForm
@@ -74,16 +75,31 @@ def registered_file(path: Path, folder: Path) -> ModelFile:
     return ModelFile(path=path.relative_to(folder).as_posix(), sha256=digest)
 
 
-def _read_pytorch(path: Path) -> tuple[tuple[str, ...], OutputForm]:
+def read_network(weights: Path) -> Any:
+    """Load the network of a detector, an ultralytics ``DetectionModel``.
+
+    Args:
+        weights: A ``.pt``. It is a pickle: open trusted files only.
+
+    Raises:
+        ModelError: The file is missing, cannot be loaded or holds something else.
+    """
     ultralytics_setup.prepare()
     from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 
+    if not weights.is_file():  # or ultralytics would look for it on the net
+        raise ModelError(f"{weights}: no such file")
     try:
-        network, _ = load_checkpoint(path)
+        network, _ = load_checkpoint(weights)
     except Exception as error:  # unpickling may raise anything
-        raise ModelError(f"{path}: PyTorch cannot load it: {error}") from error
+        raise ModelError(f"{weights}: PyTorch cannot load it: {error}") from error
     if not isinstance(network, DetectionModel) or network.task != "detect":
-        raise ModelError(f"{path}: no ultralytics detector")
+        raise ModelError(f"{weights}: no ultralytics detector")
+    return network
+
+
+def _read_pytorch(path: Path) -> tuple[tuple[str, ...], OutputForm]:
+    network = read_network(path)
     # A network with both heads is measured with the one that ultralytics validates.
     return tuple(network.names[i] for i in range(len(network.names))), "raw"
 

@@ -19,6 +19,7 @@ from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.learn.data.labels import read_boxes
 from vision.learn.data.pictures import Picture, class_names, read_image, read_pictures
+from vision.observe.boxes import ious
 
 MATCH_IOU = 0.5
 """A detection finds a labelled box of its class from this overlap."""
@@ -159,7 +160,7 @@ def match(examined: Sequence[Examined], name: str) -> Matches:
         boxes[i] = len(truth)
         free = np.ones(len(truth), bool)
         for box, c in of_class(e.found, name):
-            overlaps = np.where(free, overlap(box, truth), 0.0)
+            overlaps = np.where(free, ious(box[np.newaxis], truth)[0], 0.0)
             best = int(overlaps.argmax()) if len(overlaps) else -1
             hit = best >= 0 and bool(overlaps[best] >= MATCH_IOU)
             if hit:
@@ -226,29 +227,6 @@ def choose_threshold(
     return highest
 
 
-def false_boxes(
-    examined: Sequence[Examined], thresholds: Mapping[str, float]
-) -> tuple[int, dict[str, int]]:
-    """Count boxes of classes that are known to be absent from a picture.
-
-    Args:
-        examined: Pictures; a class counts in those where it is neither labelled nor unknown.
-        thresholds: Classes to count and their smallest confidence.
-
-    Returns:
-        Number of pictures with at least one such box, and boxes a class.
-    """
-    pictures = 0
-    boxes = dict.fromkeys(thresholds, 0)
-    for e in examined:
-        absent = set(thresholds) - set(e.truth) - set(e.picture.unknown)
-        wrong = [n for _, c, n in e.found.rows() if n in absent and c >= thresholds[n]]
-        for name in wrong:
-            boxes[name] += 1
-        pictures += bool(wrong)
-    return pictures, boxes
-
-
 def measure(examined: Sequence[Examined], thresholds: Mapping[str, float]) -> dict[str, Any]:
     """Sum up what a model card and the registry tell about a detector.
 
@@ -290,16 +268,6 @@ def of_class(
     mine = found[(found.class_id == found.names.index(name)) & (found.confidence >= threshold)]
     for i in np.argsort(-mine.confidence, kind="stable"):
         yield mine.xyxy[i], float(mine.confidence[i])
-
-
-def overlap(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of one box ``(4,)`` with each of others ``(n, 4)``."""
-    low = np.maximum(box[:2], others[:, :2])
-    high = np.minimum(box[2:], others[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
-    iou: NDArray[np.float32] = shared / np.maximum(areas - shared, 1e-9)
-    return iou
 
 
 def average_precision(

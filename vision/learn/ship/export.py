@@ -16,7 +16,7 @@ from vision.detect.boxes import OutputForm
 from vision.detect.registry import RUNTIMES, ModelEntry, write_entry
 from vision.errors import InputError, ModelError
 from vision.learn.data.pictures import pictures_below
-from vision.learn.measure.opening import registered_file
+from vision.learn.measure.opening import read_network, registered_file
 from vision.learn.ship.parity import compare_runtimes
 from vision.learn.ship.quantise import DEFAULT_QUANTISATION, Quantisation, quantise
 
@@ -162,14 +162,8 @@ class _Slim:
 def _slim(weights: Path, target: Path, input_size: int, *, end2end: bool) -> _Slim:
     import torch
     import ultralytics
-    from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 
-    try:
-        network, _ = load_checkpoint(weights)
-    except Exception as error:  # unpickling may raise anything
-        raise ModelError(f"{weights}: PyTorch cannot load it: {error}") from error
-    if not isinstance(network, DetectionModel) or network.task != "detect":
-        raise ModelError(f"{weights}: no ultralytics detector")
+    network = read_network(weights)
     network.end2end = end2end
     if network.end2end != end2end:
         raise ModelError(f"{weights}: has no {'one-to-one' if end2end else 'one-to-many'} head")

@@ -14,6 +14,7 @@ from vision.detect.load import load_detector
 from vision.detect.registry import ModelEntry
 from vision.frames.frame import Image
 from vision.learn.data.pictures import read_image
+from vision.observe.boxes import ious
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,8 @@ def _pairs(one: Detections, two: Detections) -> list[tuple[int, int]]:
     """Pair boxes of one class, those with the highest IoU first, each used once."""
     if not len(one) or not len(two):
         return []
-    low = np.maximum(one.xyxy[:, None, :2], two.xyxy[None, :, :2])
-    high = np.minimum(one.xyxy[:, None, 2:], two.xyxy[None, :, 2:])
-    inter = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [np.clip(d.xyxy[:, 2:] - d.xyxy[:, :2], 0, None).prod(axis=1) for d in (one, two)]
-    union = areas[0][:, None] + areas[1][None, :] - inter
-    iou = np.where(one.class_id[:, None] == two.class_id[None, :], inter / (union + 1e-9), 0)
+    same_class = one.class_id[:, None] == two.class_id[None, :]
+    iou = np.where(same_class, ious(one.xyxy, two.xyxy), 0.0)
     pairs: list[tuple[int, int]] = []
     while iou.max() >= 0.5:
         i, j = np.unravel_index(int(iou.argmax()), iou.shape)
