@@ -75,6 +75,20 @@ def test_a_class_that_another_folder_labels_is_unknown(tmp_path):
     assert [s["unknown"] for s in recipe["sources"]] == [["bin: green"], ["heap"]]
 
 
+def test_drawn_scenes_are_a_folder_to_build_from(tmp_path):
+    def draw(count, *options):
+        sizes = ("--widths", 320, 352)
+        return run("scenes", "--count", count, "--out", tmp_path / "s", *sizes, *options)
+
+    assert "0 of them were there already" in draw(2)
+    assert len(read_folder(tmp_path / "s").pictures) == 2
+    assert "0 of them were there already" in draw(4, "--workers", 2), "the scene was not whole"
+    assert "4 of them were there already" in draw(4)
+    run("lint", tmp_path / "s")
+    with pytest.raises(ConfigError, match="--widths 400 300"):
+        run("scenes", "--count", 4, "--out", tmp_path / "s", "--widths", 400, 300)
+
+
 def test_lint_fails_on_errors_only(tmp_path):
     good = jiexu(tmp_path / "good", {"a": HEAP + "0 0.5 0.5 0.2 0.2\n"})
     bad = jiexu(tmp_path / "bad", {"a": HEAP + HEAP})

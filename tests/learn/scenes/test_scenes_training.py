@@ -34,6 +34,23 @@ def test_a_data_set_is_whole_and_repeatable(tmp_path: Path) -> None:
         assert label.read_bytes() == (tmp_path / "two" / "labels" / label.name).read_bytes()
 
 
+def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    training_frames(whole, 6, seed=11, widths=(320, 384))
+    assert training_frames(resumed, 4, seed=11, widths=(320, 384)) == 0
+    # As killed between a picture and its label.
+    (resumed / "labels/s11_00000_1.txt").unlink()
+    (resumed / "images/s11_00000_1.jpg").write_bytes(b"half")
+    assert training_frames(resumed, 6, seed=11, widths=(320, 384)) == 0
+    heard: list[int] = []
+    assert training_frames(resumed, 6, seed=11, progress=heard.append) == 6
+    assert heard == []
+    files = sorted(p.relative_to(whole) for p in whole.rglob("*.*"))
+    assert files == sorted(p.relative_to(resumed) for p in resumed.rglob("*.*"))
+    for file in files:
+        assert (whole / file).read_bytes() == (resumed / file).read_bytes(), file
+
+
 def test_random_scenes_differ_and_meet_the_schema() -> None:
     made = [random_preset(np.random.default_rng(i)) for i in range(60)]
     assert len({p.model_dump_json() for p in made}) == 60

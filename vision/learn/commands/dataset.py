@@ -18,6 +18,7 @@ from rich.table import Column, Table
 from vision.errors import ConfigError
 from vision.learn.commands.compose import compose_command
 from vision.learn.commands.progress_bar import by_step, progress_bar
+from vision.learn.commands.scenes import scenes_command
 
 if TYPE_CHECKING:
     from vision.frames.frame import Image
@@ -52,6 +53,7 @@ class SheetBy(StrEnum):
 
 
 app.command("compose")(compose_command)
+app.command("scenes")(scenes_command)
 
 
 @app.command()
