@@ -23,9 +23,9 @@ import numpy as np
 from vision.detect import ultralytics_setup
 from vision.detect.load import load_detector
 from vision.detect.registry import ModelEntry, load_registry
-from vision.learn.export import export_model
-from vision.learn.pictures import pictures_below, read_image
-from vision.learn.speed import Spread, machine, seconds
+from vision.learn.data.pictures import pictures_below, read_image
+from vision.learn.measure.speed import Spread, machine, seconds
+from vision.learn.ship.export import export_model
 
 SIDE = 640
 

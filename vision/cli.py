@@ -21,9 +21,9 @@ from vision import __version__
 from vision.check import check_site
 from vision.detect.registry import RUNTIMES, load_registry
 from vision.errors import ConfigError, JiexuError
-from vision.learn.data_cli import app as dataset_app
-from vision.learn.derelict_cli import add_commands as add_derelict_commands
-from vision.learn.model_cli import add_commands as add_model_commands
+from vision.learn.commands.dataset import app as dataset_app
+from vision.learn.commands.derelict import add_commands as add_derelict_commands
+from vision.learn.commands.model import add_commands as add_model_commands
 from vision.progress import ConsoleProgress
 from vision.rules.kinds import KINDS
 from vision.scan import ScanOptions, ScanResult, run_scan
@@ -226,7 +226,7 @@ def demo(
     models: ModelsOption = None,
 ) -> None:
     """Draw a street and a building site, scan the clips, and show what was found."""
-    from vision.learn.demo import make_demo
+    from vision.learn.scenes.demo import make_demo
 
     names = scene or ["street_demo", "site_demo"]
     with ConsoleProgress(console) as progress:

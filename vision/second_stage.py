@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from vision.detect.classifier import Classifier, cut
 from vision.detect.detections import Detections
 from vision.frames.frame import Image
-from vision.observe.boxes import areas, as_array, intersections
+from vision.observe.boxes import as_array, ious
 from vision.observe.families import family_of
 from vision.observe.sighting import Sighting
 
@@ -93,10 +91,8 @@ class SecondStage:
         ]
         if not vehicles:
             return []
-        found = detections.xyxy[vehicles].astype(np.float64)
         places = as_array([sighting.box for sighting in due])
-        shared = intersections(places, found)
-        overlap = shared / (areas(places)[:, None] + areas(found)[None, :] - shared)
+        overlap = ious(places, detections.xyxy[vehicles])
         return sorted(
             {
                 vehicles[int(best)]

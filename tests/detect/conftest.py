@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from untrained import build_weights, draw_picture
 
 from vision.detect.registry import ModelEntry
-from vision.learn.export import export_model
+from vision.learn.ship.export import export_model
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from test_runtimes import assert_agrees_with_ultralytics
 
 from vision.detect.registry import ModelEntry, load_registry
-from vision.learn.export import export_model
+from vision.learn.ship.export import export_model
 
 MODELS = Path(__file__).parents[2] / "models"
 

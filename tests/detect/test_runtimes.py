@@ -16,7 +16,7 @@ from vision.detect.load import load_detector
 from vision.detect.openvino_runtime import OpenVinoDetector
 from vision.detect.ultralytics_setup import prepare
 from vision.errors import ModelError
-from vision.learn.parity import agreement
+from vision.learn.ship.parity import agreement
 
 RUNTIMES = ["openvino-fp32", "onnx", "pytorch"]
 
@@ -234,7 +234,7 @@ assert not loaded, loaded
     ],
 )
 def test_a_broken_file_is_named(model, runtime, suffix, said, tmp_path):
-    from vision.learn.opening import registered_file
+    from vision.learn.measure.opening import registered_file
 
     (tmp_path / "yolov8n").mkdir()
     path = tmp_path / "yolov8n" / f"yolov8n{suffix}"

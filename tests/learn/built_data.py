@@ -12,8 +12,8 @@ import yaml
 from untrained import NAMES, draw_picture
 
 from vision.detect.detections import Detections
-from vision.learn.evaluation import Examined
-from vision.learn.pictures import Picture
+from vision.learn.data.pictures import Picture
+from vision.learn.measure.scoring import Examined
 
 Rows = Sequence[tuple[str, list[float], float]]
 """Class, box and confidence."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scripted import at, look, seen
 
 from vision.observe.association import candidates, doubles, match
-from vision.observe.boxes import as_array, intersections, iou, median_box
+from vision.observe.boxes import as_array, intersections, iou, ious, median_box
 from vision.observe.sighting import Box
 
 boxes = st.builds(at, st.integers(0, 900), st.integers(100, 800), st.integers(5, 300))
@@ -79,6 +79,15 @@ def test_overlap_is_symmetric_and_bounded(a, b):
     assert iou(a, b) == pytest.approx(iou(b, a))
     assert 0 <= iou(a, b) <= 1
     assert iou(a, a) == pytest.approx(1)
+
+
+@given(st.lists(boxes, max_size=4), st.lists(boxes, max_size=4))
+def test_overlaps_of_many_are_those_of_each_pair(some, others):
+    found = ious(as_array(some), as_array(others))
+    assert found.shape == (len(some), len(others))
+    assert found == pytest.approx(
+        np.array([[iou(a, b) for b in others] for a in some]).reshape(found.shape)
+    )
 
 
 @given(st.lists(boxes, min_size=1, max_size=9))

@@ -12,8 +12,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 from openvino import properties
-from openvino.preprocess import ColorFormat, PrePostProcessor
 
+from vision.detect.openvino_runtime import for_pictures
 from vision.detect.registry import RUNTIMES, ModelEntry
 from vision.errors import ModelError
 from vision.frames.frame import Image
@@ -144,14 +144,6 @@ class OpenVinoClassifier:
 
     def _compile(self) -> Any:
         self._network.reshape([1, 3, self._input_size, self._input_size])
-        steps = PrePostProcessor(self._network)
-        steps.input().tensor().set_element_type(ov.Type.u8).set_layout(
-            ov.Layout("NHWC")
-        ).set_color_format(ColorFormat.BGR)
-        steps.input().preprocess().convert_element_type(ov.Type.f32).convert_color(
-            ColorFormat.RGB
-        ).scale(255.0)
-        steps.input().model().set_layout(ov.Layout("NCHW"))
         config: dict[Any, Any] = {
             properties.hint.performance_mode(): properties.hint.PerformanceMode.LATENCY,
             # Some CPUs would compute in bfloat16: other scores on other machines.
@@ -159,7 +151,7 @@ class OpenVinoClassifier:
             properties.inference_num_threads(): 1,
             properties.hint.enable_cpu_pinning(): False,
         }
-        compiled = self._core.compile_model(steps.build(), "CPU", config)
+        compiled = self._core.compile_model(for_pictures(self._network), "CPU", config)
         return compiled.create_infer_request()
 
 

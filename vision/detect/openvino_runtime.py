@@ -39,6 +39,19 @@ class _Compiled:
     idle: queue.SimpleQueue[Any]
 
 
+def for_pictures(network: ov.Model) -> ov.Model:
+    """Let a network of RGB float32 ``(n, 3, h, w)`` in 0..1 take BGR uint8 ``(n, h, w, 3)``."""
+    steps = PrePostProcessor(network)
+    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(
+        ov.Layout("NHWC")
+    ).set_color_format(ColorFormat.BGR)
+    steps.input().preprocess().convert_element_type(ov.Type.f32).convert_color(
+        ColorFormat.RGB
+    ).scale(255.0)
+    steps.input().model().set_layout(ov.Layout("NCHW"))
+    return steps.build()
+
+
 class OpenVinoDetector(PooledDetector):
     """A detector over an OpenVINO IR with dynamic height and width.
 
@@ -131,15 +144,7 @@ class OpenVinoDetector(PooledDetector):
     def _compile(self, height: int, width: int) -> _Compiled:
         network = self._core.read_model(self._file)
         network.reshape([1, 3, height, width])
-        steps = PrePostProcessor(network)
-        steps.input().tensor().set_element_type(ov.Type.u8).set_layout(
-            ov.Layout("NHWC")
-        ).set_color_format(ColorFormat.BGR)
-        steps.input().preprocess().convert_element_type(ov.Type.f32).convert_color(
-            ColorFormat.RGB
-        ).scale(255.0)
-        steps.input().model().set_layout(ov.Layout("NCHW"))
-        compiled = self._core.compile_model(steps.build(), self._device, self._config)
+        compiled = self._core.compile_model(for_pictures(network), self._device, self._config)
         idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(compiled.get_property(properties.optimal_number_of_infer_requests())):
             idle.put(compiled.create_infer_request())

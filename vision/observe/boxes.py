@@ -1,8 +1,9 @@
-"""Arithmetic of boxes ``x1, y1, x2, y2`` in pixels."""
+"""Arithmetic of boxes ``x1, y1, x2, y2``, in pixels or any other unit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +20,21 @@ def as_array(boxes: Sequence[Box]) -> Boxes:
 
 
 def area(box: Box) -> float:
-    """Area in square pixels."""
+    """Area in the square of the boxes' unit."""
     return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
+
+
+def intersection(a: Box, b: Box) -> float:
+    """Area that two boxes share."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return width * height if width > 0 and height > 0 else 0.0
 
 
 def iou(a: Box, b: Box) -> float:
     """Intersection over union, 0..1."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (area(a) + area(b) - shared)
+    shared = intersection(a, b)
+    return shared / (area(a) + area(b) - shared) if shared else 0.0
 
 
 def intersections(a: Boxes, b: Boxes) -> NDArray[np.float64]:
@@ -45,6 +49,13 @@ def areas(boxes: Boxes) -> NDArray[np.float64]:
     """``(n,)`` areas in square pixels, at least a tiny positive number."""
     extent = np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
     return np.asarray(np.maximum(extent[:, 0] * extent[:, 1], 1e-9))
+
+
+def ious(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """``(len(a), len(b))`` intersection over union of boxes ``(n, 4)`` in pixels, each pair."""
+    one, two = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    shared = intersections(one, two)
+    return shared / (areas(one)[:, None] + areas(two)[None, :] - shared)
 
 
 def median_box(boxes: Sequence[Box]) -> Box:

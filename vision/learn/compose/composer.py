@@ -52,8 +52,8 @@ from vision.learn.compose.recipe import (
     Thing,
 )
 from vision.learn.compose.shadow import cast_shadow
-from vision.learn.labels import Box, label_text, read_boxes
-from vision.learn.pictures import pictures_below, read_image
+from vision.learn.data.labels import Box, label_text, read_boxes
+from vision.learn.data.pictures import pictures_below, read_image
 from vision.learn.scenes.camera import Camera
 
 STATE_FILE = "composed.json"

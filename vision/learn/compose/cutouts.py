@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from vision.files import write_atomically
 from vision.frames.frame import Image
-from vision.learn.labels import Box
-from vision.learn.pictures import read_image
+from vision.learn.data.labels import Box
+from vision.learn.data.pictures import read_image
 from vision.learn.scenes.texture import noise_patch, noise_tile
 
 Outline = Literal["compact", "loose", "white"]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vision.frames.frame import Image
 from vision.learn.scenes.camera import Camera
+from vision.observe.boxes import area, intersection
 
 CAR_EXTENT_M = 2.2
 """Root of width times height of a car's box, the mean of end and side views; it hardly turns with
@@ -100,9 +101,7 @@ def whole_vehicles(boxes: Sequence[Rect], size: tuple[int, int]) -> list[Rect]:
 
 def overlap(a: Rect, b: Rect) -> float:
     """Share of ``a`` that lies in ``b``."""
-    w = min(a[2], b[2]) - max(a[0], b[0])
-    h = min(a[3], b[3]) - max(a[1], b[1])
-    return max(0.0, w) * max(0.0, h) / max((a[2] - a[0]) * (a[3] - a[1]), 1e-9)
+    return intersection(a, b) / max(area(a), 1e-9)
 
 
 def open_ground(image: Image, vehicles: Sequence[Rect], horizon: float) -> NDArray[np.uint8]:

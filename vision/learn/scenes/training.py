@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vision.files import write_atomically
 from vision.frames.frame import Image
 from vision.learn.scenes.preset import ScenePreset
 from vision.learn.scenes.scene import Scene
@@ -148,9 +150,20 @@ def _one_scene(out_dir: Path, seed: int, widths: tuple[int, int], job: tuple[int
     scene = Scene(random_preset(rng), int(rng.integers(2**31)), (width, height))
     for k, time_s in enumerate(np.sort(rng.uniform(1, _DURATION_S, count))):
         image, boxes = scene.frame(float(time_s))
-        write_example(out_dir, f"s{seed}_{number:05d}_{k}", degrade(image, rng), boxes,
+        write_example(out_dir, _stem(seed, number, k), degrade(image, rng), boxes,
                       quality=int(rng.integers(55, 93)))  # fmt: skip
     return count
+
+
+def _stem(seed: int, scene: int, frame: int) -> str:
+    return f"s{seed}_{scene:05d}_{frame}"
+
+
+def _is_drawn(out_dir: Path, seed: int, job: tuple[int, int]) -> bool:
+    number, count = job
+    return all(
+        (out_dir / "labels" / f"{_stem(seed, number, k)}.txt").is_file() for k in range(count)
+    )
 
 
 def write_example(
@@ -159,9 +172,10 @@ def write_example(
     """Write one picture and its label file in YOLO's layout."""
     height, width = image.shape[:2]
     path = out_dir / "images" / f"{name}.jpg"
-    cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    label = out_dir / "labels" / f"{name}.txt"
-    label.write_text(yolo_lines(boxes, (width, height)), encoding="utf-8")
+    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, quality]):
+        raise OSError(f"{path}: cannot be written")
+    # The label comes last: where it is, the picture is whole.
+    write_atomically(out_dir / "labels" / f"{name}.txt", yolo_lines(boxes, (width, height)))
 
 
 def training_frames(
@@ -172,18 +186,26 @@ def training_frames(
     *,
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
-) -> None:
+) -> int:
     """Write a YOLO data set of random scenes: ``images/*.jpg``, ``labels/*.txt``, ``classes.txt``.
 
-    The pictures are the same whatever ``workers`` is.
+    The pictures are the same whatever ``workers`` is. A stopped run goes on: scenes all of whose
+    pictures are there are not drawn again.
 
     Args:
         out_dir: Folder to write to; made when missing.
         count: Number of pictures; :data:`FRAMES_PER_SCENE` are taken of each scene.
         seed: Seed of the whole set.
-        widths: Least and largest picture width in pixels; rounded to multiples of 32.
+        widths: Least and largest picture width in pixels; rounded to multiples of 32. To
+            go on with a folder, give those it was begun with.
         workers: Processes that render.
-        progress: Called with the number of pictures written so far.
+        progress: Called with the number of pictures that are there so far.
+
+    Returns:
+        Number of pictures that were there already.
+
+    Raises:
+        OSError: A picture cannot be written.
     """
     for folder in ("images", "labels"):
         (out_dir / folder).mkdir(parents=True, exist_ok=True)
@@ -192,16 +214,23 @@ def training_frames(
         (i, min(FRAMES_PER_SCENE, count - i * FRAMES_PER_SCENE))
         for i in range(-(-count // FRAMES_PER_SCENE))
     ]
+    jobs = [job for job in jobs if not _is_drawn(out_dir, seed, job)]
+    kept = done = count - sum(frames for _, frames in jobs)
     write = partial(_one_scene, out_dir, seed, widths)
-    done = 0
     if workers <= 1:
         for job in jobs:
             done += write(job)
             if progress is not None:
                 progress(done)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return kept
+    with ProcessPoolExecutor(
+        workers,
+        mp_context=get_context("spawn"),
+        initializer=signal.signal,  # Ctrl-C ends this process, and that ends the others
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
         for made in pool.map(write, jobs, chunksize=4):
             done += made
             if progress is not None:
                 progress(done)
+    return kept

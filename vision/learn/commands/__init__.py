@@ -1,0 +1,1 @@
+"""The commands that make data sets and models; nothing else imports them."""

@@ -1,0 +1,1 @@
+"""What reviewers decided becomes pictures and labels, and a model's short fine-tune on them."""

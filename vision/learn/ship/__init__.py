@@ -1,0 +1,1 @@
+"""From trained weights to a registered model: converted, quantised, compared, described."""
