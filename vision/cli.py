@@ -1,4 +1,4 @@
-"""The commands of ``jiexu`` that need no service: scan, check, demo, scene, models, schema."""
+"""The commands of ``jiexu`` that need no service: scan, score, check, demo, models, ..."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from vision.learn.commands.model import add_commands as add_model_commands
 from vision.progress import ConsoleProgress
 from vision.rules.kinds import KINDS
 from vision.scan import ScanOptions, ScanResult, run_scan
+from vision.score_cli import add_commands as add_score_command
 from vision.site import RulesBlock, RuleSettings, Site, load_site, merged_rules
 
 EXIT_FAILED_INPUTS = 1
@@ -70,6 +71,7 @@ app = typer.Typer(
 app.add_typer(dataset_app)
 add_derelict_commands(app)
 add_model_commands(app)
+add_score_command(app)
 
 
 ModelsOption = Annotated[

@@ -113,6 +113,8 @@ class ViolationRecord(_Part):
         start_s: Like ``started_at``, in seconds from the start of the recording.
         last_seen_s: Like ``last_seen_at``.
         end_s: Like ``ended_at``.
+        noticed_s: When it was raised: when its rule first held; ``None`` in older runs.
+        end_noticed_s: When it was known to be over; ``None`` while it lasted and in older runs.
         frames_seen: Looks that saw it.
         signs: What spoke for it.
         basis: ``class`` where the model knows the thing itself, ``composition`` where several
@@ -139,6 +141,8 @@ class ViolationRecord(_Part):
     start_s: Seconds
     last_seen_s: Seconds
     end_s: Seconds | None
+    noticed_s: Seconds | None = None
+    end_noticed_s: Seconds | None = None
     frames_seen: Annotated[int, Field(ge=0)]
     signs: tuple[str, ...] = ()
     basis: Basis = "class"
@@ -217,6 +221,8 @@ def record_of(
         start_s=violation.start_s,
         last_seen_s=violation.last_seen_s,
         end_s=violation.end_s,
+        noticed_s=violation.noticed_s,
+        end_noticed_s=violation.end_noticed_s,
         frames_seen=violation.looks_seen,
         signs=violation.signs,
         basis=violation.basis,

@@ -297,6 +297,7 @@ class _Run:
             "status": "interrupted" if self.interrupted else "complete",
             "settings": {
                 "site": str(options.site_path) if options.site_path else None,
+                "site_content": site_content(options.site) if options.site else None,
                 "timezone": options.timezone,
                 "every_s": options.every_s,
                 "rest_s": options.rest_s,
@@ -332,6 +333,15 @@ class _Run:
             },
             "inputs": self.reports,
         }
+
+
+def site_content(site: Site) -> dict[str, Any]:
+    """A site file for ``run.json``: what it names, without the passwords of streams."""
+    content: dict[str, Any] = site.model_dump(mode="json", exclude_unset=True)
+    for camera in content["cameras"]:
+        if camera.get("source"):
+            camera["source"] = redact(camera["source"])
+    return content
 
 
 def _policy(options: ScanOptions, rules: RuleSettings) -> LookPolicy:
