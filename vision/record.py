@@ -183,7 +183,7 @@ def violation_id(source_sha256: str, violation: Violation) -> str:
 
 def record_of(
     violation: Violation,
-    evidence: Evidence,
+    evidence: Evidence | None,
     *,
     source: SourceRecord,
     model: ModelRecord,
@@ -194,7 +194,7 @@ def record_of(
 
     Args:
         violation: What the rule said.
-        evidence: Its files.
+        evidence: Its files; ``None`` where none were collected.
         source: Recording that it was seen in.
         model: Model that detected.
         recording_started_at: Aware wall-clock time of the start of the recording.
@@ -205,8 +205,9 @@ def record_of(
         return recording_started_at + timedelta(seconds=time_s)
 
     files = {
-        role: _file(file) if (file := getattr(evidence, role)) is not None else None
+        role: _file(file)
         for role in EvidenceRecord.model_fields
+        if (file := getattr(evidence, role, None)) is not None
     }
     return ViolationRecord(
         id=violation_id(source.sha256, violation),

@@ -394,6 +394,27 @@ def score(
     )
 
 
+def best_pairs(
+    raised: Sequence[Raised], events: Sequence[Event], matching: Matching
+) -> list[tuple[int, int]]:
+    """Match violations and events of one clip one to one, as described for the module.
+
+    Returns:
+        Indices ``(violation, event)`` of the pairs.
+    """
+    weights = np.array(
+        [[_overlap(one, event, matching) for event in events] for one in raised], np.float64
+    ).reshape(len(raised), len(events))
+    # One pair more outweighs any overlap: overlaps add up to less than 1.
+    eligible = weights >= 0
+    worth = np.where(eligible, 1.0 + weights / (2.0 * (min(weights.shape) + 1)), 0.0)
+    return [
+        (int(row), int(column))
+        for row, column in zip(*linear_sum_assignment(worth, maximize=True), strict=True)
+        if eligible[row, column]
+    ]
+
+
 def shortest_dwell(*settings: object) -> float | None:
     """Shortest of all dwells that settings of rules name, ``None`` if they name none.
 
@@ -413,18 +434,8 @@ def _score_clip(
     raised: Sequence[Raised], events: Sequence[Event], matching: Matching
 ) -> tuple[list[ScoredEvent], list[ScoredViolation]]:
     wanted = [i for i, one in enumerate(events) if one.in_force is Expectation.RAISE]
-    weights = np.array(
-        [[_overlap(one, events[i], matching) for i in wanted] for one in raised], np.float64
-    ).reshape(len(raised), len(wanted))
-    # One pair more outweighs any overlap: overlaps add up to less than 1.
-    eligible = weights >= 0
-    worth = np.where(eligible, 1.0 + weights / (2.0 * (min(weights.shape) + 1)), 0.0)
-    rows, columns = linear_sum_assignment(worth, maximize=True)
-    found = {
-        wanted[column]: int(row)
-        for row, column in zip(rows, columns, strict=True)
-        if eligible[row, column]
-    }
+    pairs = best_pairs(raised, [events[i] for i in wanted], matching)
+    found = {wanted[column]: row for row, column in pairs}
     finder = {row: i for i, row in found.items()}
     verdicts: list[ScoredViolation] = []
     first_on: dict[int, Raised] = {}

@@ -215,7 +215,7 @@ def _container(entry: InputEntry) -> str:
 
 
 def _other_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    shown_elsewhere = ("rules", "site_content")
+    shown_elsewhere = ("rules", "rule_options", "site_content")
     return {name: value for name, value in settings.items() if name not in shown_elsewhere}
 
 

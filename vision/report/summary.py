@@ -64,6 +64,7 @@ class InputEntry(_Entry):
         name: Name in results.
         camera_id: Its camera.
         camera_name: What people call the camera.
+        model: Model that looked at it.
         kind: ``video``, ``stills`` or ``stream``.
         path: Where it was read from.
         sha256: Hash of its content.
@@ -94,6 +95,7 @@ class InputEntry(_Entry):
     name: str
     camera_id: Annotated[str, _or("")] = ""
     camera_name: Annotated[str, _or("")] = ""
+    model: Annotated[str, _or("")] = ""
     kind: Annotated[str, _or("")] = ""
     path: Annotated[str, _or("")] = ""
     sha256: Annotated[str, _or("")] = ""
