@@ -74,6 +74,11 @@ class EvidenceRecord(_Part):
     after: FileRecord | None = None
     clip: FileRecord | None = None
 
+    def files(self) -> list[FileRecord]:
+        """All files that there are."""
+        found = (getattr(self, role) for role in type(self).model_fields)
+        return [file for file in found if file is not None]
+
 
 class ModelRecord(_Part):
     """Model that detected."""

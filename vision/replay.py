@@ -34,7 +34,6 @@ from vision.observe.boxes import iou
 from vision.observe.look import Health, Look
 from vision.old_run import OldRun
 from vision.record import (
-    EvidenceRecord,
     ModelRecord,
     SourceRecord,
     ViolationRecord,
@@ -161,6 +160,7 @@ def run_replay(
             judged.append(_prepared(old, options, entry, name))
             _judge(judged[-1], old, looks, progress)
         judge_s = time.perf_counter() - began
+        diff = sum((one.diff for one in judged), Diff())
         shutil.rmtree(folder.evidence, ignore_errors=True)
         for one in judged:
             _carry_evidence(one, root, out)
@@ -172,7 +172,6 @@ def run_replay(
         wall_s = time.perf_counter() - began
         run = _run_file(old, options, judged, started=started, finished=clock(), wall_s=wall_s)
         _write_json(folder.run, run)
-        diff = sum((one.diff for one in judged), Diff())
         notes = _notes(old, judged)
         summary = _summary(old, run, judged, diff=diff, notes=notes, judge_s=judge_s)
         _write_json(out / "replay.json", summary)
@@ -365,7 +364,7 @@ def _summary(
     looks = sum(one.looks for one in judged)
     scan_s = sum(one.entry.wall_s for one in judged)
     records = [record for one in judged for record in one.records]
-    evidence = Counter(_evidence_state(record) for record in records)
+    evidence = Counter(evidence_state(record) for record in records)
     return {
         "schema_version": SCHEMA_VERSION,
         "jiexu_version": __version__,
@@ -408,11 +407,12 @@ def _summary(
     }
 
 
-def _evidence_state(record: ViolationRecord) -> str:
+def evidence_state(record: ViolationRecord) -> str:
+    """How much evidence there is: ``whole`` with scene and crop, ``part`` or ``none``."""
     evidence = record.evidence
     if evidence.scene is not None and evidence.crop is not None:
         return "whole"
-    return "part" if any(getattr(evidence, r) for r in EvidenceRecord.model_fields) else "none"
+    return "part" if evidence.files() else "none"
 
 
 def _told(record: ViolationRecord) -> dict[str, Any]:

@@ -10,9 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vision.detect.registry import RUNTIMES, load_registry
 from vision.progress import ConsoleProgress
 from vision.record import ViolationRecord
 from vision.replay import ReplayOptions, ReplayResult, run_replay
+from vision.replay_evidence import EvidenceCollector
+from vision.report.summary import read_run
 from vision.rule_options import rule_options
 from vision.rules.kinds import KINDS
 from vision.site import load_site
@@ -42,6 +45,20 @@ def replay(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="New run folder; RUN-replay without it.")
     ] = None,
+    evidence: Annotated[
+        bool,
+        typer.Option(
+            "--evidence/--no-evidence",
+            help="Collect evidence of what the old run had none of, from the recordings.",
+        ),
+    ] = False,
+    models: Annotated[
+        Path | None,
+        typer.Option("--models", help="Folder with a registry.yaml.", envvar="JIEXU_MODELS"),
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help=f"Detector runtime: {', '.join(RUNTIMES)}.")
+    ] = None,
 ) -> None:
     """Judge archived detections again, without touching video, and say what is different."""
     options = ReplayOptions(
@@ -50,8 +67,16 @@ def replay(
         rules=rule_options(dwell or [], rule or []),
     )
     target = out or run.with_name(f"{run.resolve().name}-replay")
-    with ConsoleProgress(console) as progress:
-        result = run_replay(run, target, options, progress)
+    collector = None
+    if evidence:
+        settings = read_run(run).settings
+        collector = EvidenceCollector(load_registry(models), runtime, settings)
+    try:
+        with ConsoleProgress(console) as progress:
+            result = run_replay(run, target, options, progress, collect=collector)
+    finally:
+        if collector is not None:
+            collector.close()
     show(result)
 
 
@@ -61,7 +86,7 @@ def show(result: ReplayResult) -> None:
         console.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
     diff = result.diff
     if not diff.is_empty:
-        table = Table("", "kind", "camera", "zone", "since", "until", "what is different")
+        table = Table("", "violation", "since, until", "what is different")
         for record in diff.appeared:
             table.add_row("[green]appeared[/green]", *_cells(record), "")
         for record in diff.vanished:
@@ -88,22 +113,21 @@ def show(result: ReplayResult) -> None:
     console.print(f"Report: {result.folder.report}", soft_wrap=True)
 
 
-def _cells(record: ViolationRecord) -> tuple[str, ...]:
+def _cells(record: ViolationRecord) -> tuple[str, str]:
     kind = KINDS.get(record.kind)
+    since, until = record.started_at, record.ended_at
+    times = f"{since:%Y-%m-%d %H:%M:%S}\n"
+    times += f"{until:%Y-%m-%d %H:%M:%S}" if until else "still there"
     return (
-        kind.en if kind else record.kind,
-        escape(record.camera_id),
-        escape(record.zone_id),
-        record.started_at.isoformat(sep=" ", timespec="seconds"),
-        record.ended_at.isoformat(sep=" ", timespec="seconds")
-        if record.ended_at
-        else "still there",
+        f"{kind.en if kind else record.kind}\n"
+        + escape(f"{record.camera_id}, zone {record.zone_id}"),
+        times,
     )
 
 
 def _change(name: str, old: Any, new: Any) -> str:
     if name == "box":
-        return "box moved"
+        return "box"
     return f"{name.removesuffix('_id')} {_value(name, old)} → {_value(name, new)}"
 
 
