@@ -14,6 +14,7 @@ import pytest
 from blobs import APPEARS_S, LEAVES_S, BlobDetector
 
 from vision import scan as scan_module
+from vision.cli import app
 from vision.detect.registry import ModelEntry, Registry
 from vision.errors import ConfigError, InputError
 from vision.record import ViolationRecord, read_violations
@@ -320,3 +321,15 @@ def test_a_moved_evidence_file_is_left_out(run: Path, tmp_path: Path) -> None:
     shutil.rmtree(old / "evidence")
     result = replayed(old, tmp_path / "again")
     assert result.records[0].evidence.files() == []
+
+
+def test_the_command_says_what_is_different(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["replay", str(run), "--out", str(tmp_path / "again")]
+    app([*arguments, "--dwell", "debris_pile=60"], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "vanished" in said
+    assert "0 violations: 0 as before, 0 changed, 0 appeared; 1 vanished" in said
+    with pytest.raises(ConfigError, match="--rule debris_pile: expected"):
+        app([*arguments, "--rule", "debris_pile"], standalone_mode=False)
