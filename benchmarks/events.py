@@ -2,32 +2,29 @@
 
     python -m benchmarks.events CLIPS_FOLDER --out DIR [--site benchmarks/clips-site.yaml]
 
-``CLIPS_FOLDER`` holds the clips and their ``GROUND_TRUTH.json``: a list of ``{file, events}``,
-events with ``type``, ``box_xyxy`` in pixels, ``start_s``, ``end_s`` and ``expected``: ``alert``,
-``alert_if_threshold<=Ns``, ``no_alert``, ``no_alert_unless_zone``, ``detect``, ``context`` or
-``ignore``. A violation matches an event when their boxes share ``MATCH_IOU`` and their times touch.
+``CLIPS_FOLDER`` holds the clips and their ``GROUND_TRUTH.json`` (its form: docs/scoring.md). The
+comparison is that of ``jiexu score``; it goes to ``DIR/events.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from vision.observe.boxes import iou
-from vision.record import ViolationRecord, read_violations
+from vision.report.summary import read_run
+from vision.score import Outcome, Verdict
+from vision.score_cli import show
+from vision.score_run import RunScore, score_run
+from vision.truth import read_truth
 
-MATCH_IOU = 0.3
 SITE = Path(__file__).parent / "clips-site.yaml"
 
 
 def main() -> None:
-    """Scan, compare, print; the comparison goes to ``DIR/events.json``."""
+    """Scan, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -40,91 +37,35 @@ def main() -> None:
     if options.every:
         command += ["--every", str(options.every)]
     code = subprocess.run(command, check=False).returncode
-    run = json.loads((options.out / "run.json").read_text())
-    truth = {
-        Path(clip["file"]).name: clip
-        for clip in json.loads((options.clips / "GROUND_TRUTH.json").read_text())
-    }
-    violations = read_violations(options.out / "violations.jsonl")
-    clips = {
-        entry["name"]: compare(
-            entry,
-            truth[Path(entry["name"]).name],
-            [v for v in violations if v.source.name == entry["name"]],
-        )
-        for entry in run["inputs"]
-    }
-    totals = Counter(row["outcome"] for clip in clips.values() for row in clip["events"])
-    totals["raised without an event"] = sum(len(clip["raised"]) for clip in clips.values())
-    result = {"exit_code": code, "totals": dict(totals), "clips": clips}
-    (options.out / "events.json").write_text(json.dumps(result, indent=2, ensure_ascii=False))
+    result = score_run(options.out, read_truth(options.clips / "GROUND_TRUTH.json"))
+    text = json.dumps({"exit_code": code} | result.as_json(), indent=2, ensure_ascii=False)
+    (options.out / "events.json").write_text(text)
+    print_clips(result, options.out)
     show(result)
+    print("exit code", code)
 
 
-def compare(
-    entry: dict[str, Any], clip: dict[str, Any], violations: list[ViolationRecord]
-) -> dict[str, Any]:
-    """Match the violations of one clip with its events."""
-    rows, used = [], set()
-    for event in clip["events"]:
-        box = event["box_xyxy"]
-        matched = [v for v in violations if box and matches(v, event, tuple(box))]
-        used.update(v.id for v in matched)
-        rows.append(
-            {
-                "type": event["type"],
-                "expected": event["expected"],
-                "outcome": outcome(event["expected"], bool(matched)),
-                "start_error_s": round(min(abs(v.start_s - event["start_s"]) for v in matched), 1)
-                if matched
-                else None,
-                "kinds": sorted({v.kind for v in matched}),
-            }
-        )
-    raised = [
-        {"kind": v.kind, "box": v.box, "start_s": v.start_s, "signs": v.signs, "id": v.id}
-        for v in violations
-        if v.id not in used
-    ]
-    return {
-        "looks": entry.get("looks"),
-        "health": [
-            f"{h['kind']} from {h['start_s']:.0f} s" for h in entry.get("health_events", [])
-        ],
-        "notes": entry.get("notes", []),
-        "events": rows,
-        "raised": raised,
-    }
-
-
-def matches(violation: ViolationRecord, event: dict[str, Any], box: tuple[float, ...]) -> bool:
-    """Whether a violation tells of an event."""
-    end_s = violation.last_seen_s if violation.end_s is None else violation.end_s
-    touches = violation.start_s <= event["end_s"] and end_s >= event["start_s"]
-    x1, y1, x2, y2 = box
-    return touches and iou(violation.box, (x1, y1, x2, y2)) >= MATCH_IOU
-
-
-def outcome(expected: str, found: bool) -> str:
-    """What a match, or none, means for an event."""
-    if expected == "alert" or re.match(r"alert_if_threshold<=", expected):
-        return "found" if found else "missed"
-    if expected.startswith("no_alert"):
-        return "falsely raised" if found else "rightly quiet"
-    return "not scored"
-
-
-def show(result: dict[str, Any]) -> None:
-    """Print the comparison."""
-    for name, clip in result["clips"].items():
-        print(f"{name}: {clip['looks']} looks", *clip["health"], sep="; ")
-        for row in clip["events"]:
-            kinds = f" as {', '.join(row['kinds'])}" if row["kinds"] else ""
-            error = f", start off by {row['start_error_s']} s" if row["kinds"] else ""
-            print(f"    {row['outcome']:15} {row['type']} ({row['expected']}){kinds}{error}")
-        for row in clip["raised"]:
-            print(f"    raised          {row['kind']} at {row['start_s']:.1f} s {row['box']}")
-    print(result["totals"], "exit code", result["exit_code"])
+def print_clips(result: RunScore, run_dir: Path) -> None:
+    """Print what became of each event of each clip."""
+    for entry in read_run(run_dir).inputs:
+        seen = [f"{one.kind} from {one.start_s:.0f} s" for one in entry.health_events]
+        print(f"{entry.name}: {entry.looks} looks", *seen, sep="; ")
+        for one in result.score.events:
+            if one.event.clip != entry.name:
+                continue
+            told = f" as {one.raised.kind}" if one.raised else ""
+            if one.outcome is Outcome.FOUND:
+                told += f", start off by {one.onset_error_s:+.1f} s"
+            expected = one.event.in_force.value.replace("_", " ")
+            print(f"    {one.outcome.value:15} {one.event.type} ({expected}){told}")
+        for violation in result.score.violations:
+            raised = violation.raised
+            if raised.clip == entry.name and violation.verdict is not Verdict.RIGHT:
+                why = f" ({violation.reason})" if violation.reason else ""
+                print(
+                    f"    {violation.verdict.value:15} {raised.kind} at {raised.start_s:.1f} s "
+                    f"{raised.box}{why}"
+                )
 
 
 if __name__ == "__main__":

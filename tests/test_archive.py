@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vision.archive import join_archives, read_looks, write_looks
+from vision.archive import join_archives, read_looks, read_named_looks, write_looks
 from vision.checkpoint import Checkpoint, Position
 from vision.detect.detections import Detections
 from vision.errors import InputError
@@ -44,6 +44,9 @@ def looks_strategy(draw: st.DrawFn) -> list[Look]:
                     np.array(draw(st.lists(share, min_size=n, max_size=n)), np.float32),
                     np.array(draw(st.lists(st.integers(0, 2), min_size=n, max_size=n)), np.int64),
                     NAMES,
+                    np.array(
+                        draw(st.lists(share | st.just(np.nan), min_size=n, max_size=n)), np.float32
+                    ),
                 ),
             )
         )
@@ -58,9 +61,11 @@ def same(a: Look, b: Look) -> bool:
         and np.array_equal(a.detections.xyxy, b.detections.xyxy)
         and np.array_equal(a.detections.confidence, b.detections.confidence)
         and np.array_equal(a.detections.class_id, b.detections.class_id)
+        and np.array_equal(a.detections.derelict, b.detections.derelict, equal_nan=True)
     )
 
 
+@settings(max_examples=40, deadline=None)
 @given(looks=looks_strategy())
 def test_looks_come_back_as_they_were(
     looks: list[Look], tmp_path_factory: pytest.TempPathFactory
@@ -89,6 +94,22 @@ def look_with(name: str, names: tuple[str, ...], time_s: float) -> Look:
             names,
         ),
     )
+
+
+def test_an_archive_longer_than_a_piece_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = [look_with("car" if i % 3 else "person", NAMES, i) for i in range(25)]
+    parts = []
+    for number, part in enumerate((looks[:11], looks[11:])):
+        parts.append(tmp_path / f"{number}.parquet")
+        name = f"{number}.mp4"
+        write_looks(parts[-1], part, input_name=name, names=NAMES, timezone="Asia/Shanghai")
+    join_archives(parts, tmp_path / "all.parquet")
+    monkeypatch.setattr("vision.archive.READ_AT_ONCE", 4)
+    back = list(read_named_looks(tmp_path / "all.parquet"))
+    assert [name for name, _ in back] == ["0.mp4"] * 11 + ["1.mp4"] * 14
+    assert all(same(a, b) for a, (_, b) in zip(looks, back, strict=True))
 
 
 def test_archives_of_different_models_can_be_joined(tmp_path: Path) -> None:

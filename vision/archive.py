@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from vision.detect.detections import Detections
 from vision.errors import InputError
@@ -20,6 +23,10 @@ from vision.observe.look import Health, Look
 
 _NAMES = b"jiexu.class_names"
 _TIMEZONE = b"jiexu.timezone"
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+READ_AT_ONCE = 4096
+"""Looks of an archive that are in memory at a time."""
 
 SCHEMA = pa.schema(
     [
@@ -102,38 +109,76 @@ def write_looks(
 def read_looks(path: Path) -> Iterator[Look]:
     """Read looks back, equal to those written, in the order of the file.
 
+    The file is read piece by piece; arrays of looks are views into a piece of it.
+
     Raises:
         InputError: The file is missing or is no archive of Jiexu.
     """
+    for _, look in read_named_looks(path):
+        yield look
+
+
+def read_named_looks(path: Path) -> Iterator[tuple[str, Look]]:
+    """Read looks with the name of the recording that each comes from; see :func:`read_looks`."""
     try:
         with pq.ParquetFile(path) as file:
             metadata = file.schema_arrow.metadata or {}
             names = tuple(json.loads(metadata[_NAMES]))
             timezone = ZoneInfo(metadata[_TIMEZONE].decode())
-            number = {name: i for i, name in enumerate(names)}
-            for batch in file.iter_batches(batch_size=4096):
-                for row in batch.to_pylist():
-                    found = row["detections"]
-                    yield Look(
-                        camera_id=row["camera_id"],
-                        time_s=row["time_s"],
-                        timestamp=row["timestamp"].astimezone(timezone),
-                        frame_size=(row["width"], row["height"]),
-                        health=Health(row["health"]),
-                        pose=row["pose"],
-                        inspected=row["inspected"],
-                        detections=Detections(
-                            np.array(
-                                [[d["x1"], d["y1"], d["x2"], d["y2"]] for d in found], np.float32
-                            ).reshape(-1, 4),
-                            np.array([d["confidence"] for d in found], np.float32),
-                            np.array([number[d["class_name"]] for d in found], np.int64),
-                            names,
-                            np.array([d["derelict"] for d in found], np.float32),
-                        ),
-                    )
-    except (OSError, pa.ArrowException, KeyError) as error:
+            for batch in file.iter_batches(batch_size=READ_AT_ONCE):
+                yield from _looks(batch, names, timezone)
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise InputError(f"{path}: no archive of looks: {error}") from error
+
+
+def _looks(
+    batch: pa.RecordBatch, names: tuple[str, ...], timezone: ZoneInfo
+) -> Iterator[tuple[str, Look]]:
+    """Looks of some rows; whole columns are turned into arrays, which looks then share."""
+    found = batch["detections"]
+    starts: list[int] = found.offsets.to_pylist()
+    things = found.values
+
+    def column(name: str) -> NDArray[np.float32]:
+        values: NDArray[np.float32] = things.field(name).to_numpy(zero_copy_only=False)
+        return values.astype(np.float32, copy=False)
+
+    xyxy = np.column_stack([column(name) for name in ("x1", "y1", "x2", "y2")])
+    confidence, derelict = column("confidence"), column("derelict")
+    classes = things.field("class_name").dictionary_encode()
+    number = {name: i for i, name in enumerate(names)}
+    ids = np.array([number[name] for name in classes.dictionary.to_pylist()], np.int64)
+    class_id = ids[classes.indices.to_numpy()]
+    since_epoch_us = batch["timestamp"].cast(pa.int64()).to_pylist()
+    rows = zip(
+        *(
+            batch[name].to_pylist()
+            for name in (
+                *("input", "camera_id", "time_s", "width", "height"),
+                *("health", "pose", "inspected"),
+            )
+        ),
+        since_epoch_us,
+        pairwise(starts),
+        strict=True,
+    )
+    for input_name, camera_id, time_s, width, height, health, pose, inspected, us, span in rows:
+        part = slice(*span)
+        yield (
+            input_name,
+            Look(
+                camera_id=camera_id,
+                time_s=time_s,
+                timestamp=(_EPOCH + timedelta(microseconds=us)).astimezone(timezone),
+                frame_size=(width, height),
+                health=Health(health),
+                pose=pose,
+                inspected=inspected,
+                detections=Detections(
+                    xyxy[part], confidence[part], class_id[part], names, derelict[part]
+                ),
+            ),
+        )
 
 
 def join_archives(paths: Sequence[Path], out: Path) -> None:

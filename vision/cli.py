@@ -1,4 +1,4 @@
-"""The commands of ``jiexu`` that need no service: scan, check, demo, scene, models, schema."""
+"""The commands of ``jiexu`` that need no service: scan, replay, score, check, demo, models, ..."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -25,9 +24,12 @@ from vision.learn.commands.dataset import app as dataset_app
 from vision.learn.commands.derelict import add_commands as add_derelict_commands
 from vision.learn.commands.model import add_commands as add_model_commands
 from vision.progress import ConsoleProgress
+from vision.replay_cli import add_commands as add_replay_command
+from vision.rule_options import rule_options
 from vision.rules.kinds import KINDS
 from vision.scan import ScanOptions, ScanResult, run_scan
-from vision.site import RulesBlock, RuleSettings, Site, load_site, merged_rules
+from vision.score_cli import add_commands as add_score_command
+from vision.site import Site, load_site
 
 EXIT_FAILED_INPUTS = 1
 EXIT_USAGE = 2
@@ -70,6 +72,8 @@ app = typer.Typer(
 app.add_typer(dataset_app)
 add_derelict_commands(app)
 add_model_commands(app)
+add_replay_command(app)
+add_score_command(app)
 
 
 ModelsOption = Annotated[
@@ -168,7 +172,7 @@ def scan(
         timezone=_timezone(timezone, site_file),
         every_s=every,
         forced_look_s=forced_look,
-        rules=merged_rules(_dwells(dwell or []), _settings(rule or [])),
+        rules=rule_options(dwell or [], rule or []),
         model=model,
         runtime=runtime,
         clip_s=clip,
@@ -315,50 +319,6 @@ def _start_time(text: str, timezone: str) -> datetime:
     except ValueError as error:
         raise ConfigError(f"--start-time: {text!r} is no ISO 8601 time") from error
     return value if value.tzinfo else value.replace(tzinfo=ZoneInfo(timezone))
-
-
-def _dwells(options: list[str]) -> RuleSettings:
-    """``KIND=SECONDS`` sets every dwell of the kind."""
-    from vision.rules.registry import RULES
-
-    rules: RuleSettings = {}
-    for option in options:
-        kind, _, seconds = option.partition("=")
-        if kind not in RULES:
-            raise ConfigError(f"--dwell {option}: unknown kind; known: {', '.join(RULES)}")
-        try:
-            dwell_s = float(seconds)
-        except ValueError as error:
-            raise ConfigError(f"--dwell {option}: expected KIND=SECONDS") from error
-        names = [n for n in RULES[kind].settings.model_fields if n.endswith("dwell_s")]
-        if not names:
-            raise ConfigError(f"--dwell {option}: {kind} has no dwell; see --rule")
-        rules[kind] = dict.fromkeys(names, dwell_s)
-    return _checked("--dwell", rules)
-
-
-def _settings(options: list[str]) -> RuleSettings:
-    """``KIND.SETTING=VALUE`` sets one setting; the value is read as YAML."""
-    import yaml
-
-    rules: RuleSettings = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        kind, dot, setting = name.partition(".")
-        if not equals or not dot:
-            raise ConfigError(f"--rule {option}: expected KIND.SETTING=VALUE")
-        rules.setdefault(kind, {})[setting] = yaml.safe_load(value)
-    return _checked("--rule", rules)
-
-
-def _checked(option: str, rules: RuleSettings) -> RuleSettings:
-    try:
-        RulesBlock.model_validate(rules)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        named = ".".join(map(str, fault["loc"]))
-        raise ConfigError(f"{option}: {named}: {fault['msg']}") from error
-    return rules
 
 
 def run(obj: object = None) -> None:

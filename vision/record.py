@@ -74,6 +74,11 @@ class EvidenceRecord(_Part):
     after: FileRecord | None = None
     clip: FileRecord | None = None
 
+    def files(self) -> list[FileRecord]:
+        """All files that there are."""
+        found = (getattr(self, role) for role in type(self).model_fields)
+        return [file for file in found if file is not None]
+
 
 class ModelRecord(_Part):
     """Model that detected."""
@@ -113,6 +118,8 @@ class ViolationRecord(_Part):
         start_s: Like ``started_at``, in seconds from the start of the recording.
         last_seen_s: Like ``last_seen_at``.
         end_s: Like ``ended_at``.
+        noticed_s: When it was raised: when its rule first held; ``None`` in older runs.
+        end_noticed_s: When it was known to be over; ``None`` while it lasted and in older runs.
         frames_seen: Looks that saw it.
         signs: What spoke for it.
         basis: ``class`` where the model knows the thing itself, ``composition`` where several
@@ -139,6 +146,8 @@ class ViolationRecord(_Part):
     start_s: Seconds
     last_seen_s: Seconds
     end_s: Seconds | None
+    noticed_s: Seconds | None = None
+    end_noticed_s: Seconds | None = None
     frames_seen: Annotated[int, Field(ge=0)]
     signs: tuple[str, ...] = ()
     basis: Basis = "class"
@@ -179,7 +188,7 @@ def violation_id(source_sha256: str, violation: Violation) -> str:
 
 def record_of(
     violation: Violation,
-    evidence: Evidence,
+    evidence: Evidence | None,
     *,
     source: SourceRecord,
     model: ModelRecord,
@@ -190,7 +199,7 @@ def record_of(
 
     Args:
         violation: What the rule said.
-        evidence: Its files.
+        evidence: Its files; ``None`` where none were collected.
         source: Recording that it was seen in.
         model: Model that detected.
         recording_started_at: Aware wall-clock time of the start of the recording.
@@ -201,8 +210,9 @@ def record_of(
         return recording_started_at + timedelta(seconds=time_s)
 
     files = {
-        role: _file(file) if (file := getattr(evidence, role)) is not None else None
+        role: _file(file)
         for role in EvidenceRecord.model_fields
+        if (file := getattr(evidence, role, None)) is not None
     }
     return ViolationRecord(
         id=violation_id(source.sha256, violation),
@@ -217,6 +227,8 @@ def record_of(
         start_s=violation.start_s,
         last_seen_s=violation.last_seen_s,
         end_s=violation.end_s,
+        noticed_s=violation.noticed_s,
+        end_noticed_s=violation.end_noticed_s,
         frames_seen=violation.looks_seen,
         signs=violation.signs,
         basis=violation.basis,

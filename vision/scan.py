@@ -30,13 +30,14 @@ from vision.frames.capture import capture_stream, redact
 from vision.frames.inputs import ScanInput, content_sha256, discover
 from vision.frames.looks import LookPolicy
 from vision.frames.wallclock import StartTime
+from vision.judging import effective_rules, rules_for
 from vision.observe.memory import MemorySettings
 from vision.record import ViolationRecord, write_violations
 from vision.report.html import write_report
 from vision.report.summary import summary_from
 from vision.run_folder import RunFolder
-from vision.scan_input import Job, Progress, effective_rules, scan_input
-from vision.site import Camera, RuleSettings, Site, given_rules, merged_rules
+from vision.scan_input import Job, Progress, scan_input
+from vision.site import Camera, RuleSettings, Site
 from vision.versions import library_versions
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 SCHEMA_VERSION = 1
 LOOKS_A_DWELL = 3
 """At rest there are at least so many looks in the shortest dwell of the rules."""
+NO_CAMERA = "no camera of the site file matches: the whole frame is one zone"
 
 
 @dataclass(frozen=True)
@@ -223,13 +225,7 @@ class _Run:
 
     def _detector(self, entry: ModelEntry) -> Detector:
         if entry.name not in self._detectors:
-            # Fainter detections keep alive what a confident one began.
-            keep = MemorySettings().keep_confidence
-            self._detectors[entry.name] = load_detector(
-                entry,
-                runtime=self._options.runtime,
-                thresholds={name: min(least, keep) for name, least in entry.thresholds.items()},
-            )
+            self._detectors[entry.name] = watching_detector(entry, self._options.runtime)
         return self._detectors[entry.name]
 
     def _classifier(self) -> Classifier | None:
@@ -249,12 +245,8 @@ class _Run:
         site = options.site
         camera = site.camera_of(item.path.absolute()) if site else None
         if site is not None and camera is None:
-            notes.append("no camera of the site file matches: the whole frame is one zone")
-        rules = merged_rules(
-            given_rules(site.rules) if site else {},
-            given_rules(camera.rules) if camera else {},
-            options.rules,
-        )
+            notes.append(NO_CAMERA)
+        rules = rules_for(site, camera, options.rules)
         named = (camera.model if camera else None) or options.model
         purposes = [zone.purpose.value for zone in camera.zones] if camera else []
         return Job(
@@ -297,17 +289,15 @@ class _Run:
             "status": "interrupted" if self.interrupted else "complete",
             "settings": {
                 "site": str(options.site_path) if options.site_path else None,
+                "site_content": site_content(options.site) if options.site else None,
                 "timezone": options.timezone,
                 "every_s": options.every_s,
                 "rest_s": options.rest_s,
                 "active_s": options.active_s,
                 "forced_look_s": options.forced_look_s,
                 "clip_s": options.clip_s,
-                "rules": effective_rules(
-                    merged_rules(
-                        given_rules(options.site.rules) if options.site else {}, options.rules
-                    )
-                ),
+                "rules": effective_rules(rules_for(options.site, None, options.rules)),
+                "rule_options": options.rules,
             },
             "models": [
                 _named_model(detector, self._registry.model(name).thresholds)
@@ -332,6 +322,31 @@ class _Run:
             },
             "inputs": self.reports,
         }
+
+
+def watching_detector(entry: ModelEntry, runtime: str | None) -> Detector:
+    """Load a detector that is to look at a stream.
+
+    Fainter detections than a single picture deserves keep alive what a confident one began.
+
+    Raises:
+        ModelError: It cannot be loaded.
+    """
+    keep = MemorySettings().keep_confidence
+    return load_detector(
+        entry,
+        runtime=runtime,
+        thresholds={name: min(least, keep) for name, least in entry.thresholds.items()},
+    )
+
+
+def site_content(site: Site) -> dict[str, Any]:
+    """A site file for ``run.json``: what it names, without the passwords of streams."""
+    content: dict[str, Any] = site.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    for camera in content["cameras"]:
+        if camera.get("source"):
+            camera["source"] = redact(camera["source"])
+    return content
 
 
 def _policy(options: ScanOptions, rules: RuleSettings) -> LookPolicy:

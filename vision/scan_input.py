@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -28,13 +29,12 @@ from vision.frames.recording import Recording, open_recording
 from vision.frames.source import FrameSource
 from vision.frames.stills import open_stills
 from vision.frames.wallclock import StartTime
+from vision.judging import effective_rules, judge_for
 from vision.observe.look import Health, Look
-from vision.observe.memory import MemorySettings, SightingMemory
 from vision.pipeline import Looker
 from vision.record import SourceRecord
 from vision.rules import abandoned_vehicle
 from vision.rules.judge import Judge
-from vision.rules.registry import RULES, build_rules
 from vision.run_folder import RunFolder
 from vision.second_stage import SecondStage, SecondStageSettings
 from vision.site import Camera, RuleSettings
@@ -130,14 +130,6 @@ class Job:
         )
 
 
-def effective_rules(rules: RuleSettings) -> dict[str, dict[str, Any]]:
-    """Settings in force of every kind, defaults filled in, JSON-able."""
-    return {
-        kind: rule.settings.model_validate(rules.get(kind, {})).model_dump(mode="json")
-        for kind, rule in RULES.items()
-    }
-
-
 @dataclass
 class _Tally:
     """What has been counted so far; kept in the checkpoint."""
@@ -186,8 +178,7 @@ def scan_input(
         InputError: The input cannot be read.
     """
     zones = job.camera.judged_zones
-    memory = SightingMemory(MemorySettings(start_thresholds=job.model.thresholds))
-    judge = Judge(build_rules(zones, job.rules), memory, zones, camera_id=job.camera.id)
+    judge = judge_for(job.camera, job.rules, job.model.thresholds)
     watch = HealthWatch(adopt_new_pose=not job.camera.has_drawn_places)
     checkpoint = Checkpoint(
         folder.input(key),
@@ -205,7 +196,7 @@ def scan_input(
         watch.finish(end_s)
         records = collect_evidence(
             judge.finish(),
-            _material(job, source, tally.healthy_s),
+            material_of(job, source, tally.healthy_s),
             detector,
             zones=zones,
             camera_name=job.camera.name,
@@ -222,6 +213,7 @@ def scan_input(
             "name": job.input.name,
             "camera_id": job.camera.id,
             "camera_name": job.camera.name,
+            "model": job.model.name,
             "kind": job.input.kind,
             "path": str(job.input.path),
             "sha256": job.sha256,
@@ -252,8 +244,14 @@ def scan_input(
     return result
 
 
-def _material(job: Job, source: FrameSource, healthy_s: list[float]) -> Material:
-    """Where the evidence of an input comes from once it has been looked through."""
+def material_of(job: Job, source: FrameSource, healthy_s: Sequence[float]) -> Material:
+    """Where the evidence of an input comes from once it has been looked through.
+
+    Args:
+        job: The input.
+        source: The same, open.
+        healthy_s: Stream times of all looks that could see, rising.
+    """
     recording = source if isinstance(source, Recording) else None
 
     def frame_at(time_s: float) -> Frame:

@@ -138,3 +138,13 @@ class TestRegistry:
         for kind, model in settings_models().items():
             for name in model.model_fields:
                 assert f"{name}:" in (model.__doc__ or ""), f"{kind}.{name}"
+
+
+def test_an_end_says_when_it_was_noticed():
+    judge = new_judge()
+    for t in every(2, 0, 400):
+        judge.look(look(t, *([seen("street_stall", at(300, 500))] if t <= 100 else [])))
+    (one,) = judge.finish()
+    assert one.end_s == 100
+    assert one.end_noticed_s is not None
+    assert one.end_noticed_s > one.end_s

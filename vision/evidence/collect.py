@@ -29,6 +29,12 @@ AT_START = "at_start"
 """Sign of a violation that stood already when the recording began."""
 
 
+def look_before(healthy_s: Sequence[float], time_s: float) -> float | None:
+    """The last of rising stream times before a time, ``None`` if there is none."""
+    index = bisect_left(healthy_s, time_s)
+    return healthy_s[index - 1] if index else None
+
+
 @dataclass(frozen=True)
 class Material:
     """The recording or stills that violations were seen in.
@@ -51,8 +57,7 @@ class Material:
 
     def look_before(self, time_s: float) -> float | None:
         """Stream time of the last healthy look before a time."""
-        index = bisect_left(self.healthy_s, time_s)
-        return self.healthy_s[index - 1] if index else None
+        return look_before(self.healthy_s, time_s)
 
     def look_after(self, time_s: float) -> float | None:
         """Stream time of the first healthy look after a time."""
@@ -160,11 +165,16 @@ def _clip(
         return None
 
 
+def stood_at_start(violation: Violation) -> Violation:
+    """The violation with the sign that it stood already when the recording began."""
+    return replace(violation, signs=(*violation.signs, AT_START))
+
+
 def _with_onset(violation: Violation, material: Material, detector: Detector) -> Violation:
     """The violation with its start refined between the looks in which its thing appeared."""
     earlier_s = material.look_before(violation.start_s)
     if earlier_s is None:
-        return replace(violation, signs=(*violation.signs, AT_START))
+        return stood_at_start(violation)
     if material.stretch is None:
         return violation
     onset_s = refine_onset(

@@ -215,7 +215,8 @@ def _container(entry: InputEntry) -> str:
 
 
 def _other_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name != "rules"}
+    shown_elsewhere = ("rules", "rule_options", "site_content")
+    return {name: value for name, value in settings.items() if name not in shown_elsewhere}
 
 
 def _kinds(violations: Sequence[ViolationRecord]) -> list[_KindCount]:

@@ -64,6 +64,7 @@ class InputEntry(_Entry):
         name: Name in results.
         camera_id: Its camera.
         camera_name: What people call the camera.
+        model: Model that looked at it.
         kind: ``video``, ``stills`` or ``stream``.
         path: Where it was read from.
         sha256: Hash of its content.
@@ -85,6 +86,7 @@ class InputEntry(_Entry):
         notes: What a reader should know.
         health_events: When the view could not be judged.
         gaps: Holes in the recording.
+        rules: Settings in force by kind.
         violations: Number of violations.
         wall_s: Seconds spent.
         times_real: Speed.
@@ -93,6 +95,7 @@ class InputEntry(_Entry):
     name: str
     camera_id: Annotated[str, _or("")] = ""
     camera_name: Annotated[str, _or("")] = ""
+    model: Annotated[str, _or("")] = ""
     kind: Annotated[str, _or("")] = ""
     path: Annotated[str, _or("")] = ""
     sha256: Annotated[str, _or("")] = ""
@@ -114,6 +117,7 @@ class InputEntry(_Entry):
     notes: Annotated[tuple[str, ...], _or(())] = ()
     health_events: Annotated[tuple[HealthEntry, ...], _or(())] = ()
     gaps: Annotated[tuple[GapEntry, ...], BeforeValidator(lambda v: v or ())] = ()
+    rules: Annotated[dict[str, dict[str, Any]], _or({})] = {}
     violations: Count = 0
     wall_s: Number = 0.0
     times_real: Number = 0.0
@@ -198,9 +202,23 @@ def summary_from(run_dir: Path) -> RunSummary:
     Raises:
         InputError: A file is missing or wrong; it and the field are named.
     """
+    return RunSummary(
+        root=run_dir,
+        run=read_run(run_dir),
+        violations=tuple(read_violations(run_dir / "violations.jsonl")),
+        looks=_looks(run_dir / "detections.parquet"),
+    )
+
+
+def read_run(run_dir: Path) -> RunFile:
+    """Read ``run.json`` of a run folder.
+
+    Raises:
+        InputError: It is missing or wrong; the field is named.
+    """
     path = run_dir / "run.json"
     try:
-        run = RunFile.model_validate(json.loads(path.read_text("utf-8")))
+        return RunFile.model_validate(json.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     except json.JSONDecodeError as error:
@@ -209,12 +227,6 @@ def summary_from(run_dir: Path) -> RunSummary:
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"])
         raise InputError(f"{path}: {key}: {fault['msg']}") from error
-    return RunSummary(
-        root=run_dir,
-        run=run,
-        violations=tuple(read_violations(run_dir / "violations.jsonl")),
-        looks=_looks(run_dir / "detections.parquet"),
-    )
 
 
 def _looks(path: Path) -> dict[str, LookTimes]:

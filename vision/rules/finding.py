@@ -87,6 +87,8 @@ class Violation:
         rule_settings: Settings of the rule.
         basis: What it rests on; ``class`` as soon as one of its findings did.
         class_names: Classes of the detections that it rests on.
+        end_noticed_s: Stream time of the look after which it was known to be over, ``None`` while
+            it lasts.
     """
 
     kind: str
@@ -106,3 +108,4 @@ class Violation:
     rule_settings: Mapping[str, Any]
     basis: Basis = "class"
     class_names: tuple[str, ...] = ()
+    end_noticed_s: float | None = None

@@ -73,7 +73,7 @@ class Judge:
         self._sightings = sightings
         gone = {key_of(sighting) for sighting in sightings if sighting.ended_s is not None}
         for case_key in [key for key in self._followed if key[1] in gone]:
-            self._end(case_key)
+            self._end(case_key, look.time_s)
         if look.health is not Health.OK:
             self._last_s = None
             return False
@@ -90,7 +90,7 @@ class Judge:
             case = self._followed[case_key]
             case.lapsed_s += clear_s
             if case.lapsed_s >= self._end_after_s:
-                self._end(case_key)
+                self._end(case_key, look.time_s)
         return wants
 
     def finish(self) -> list[Violation]:
@@ -176,10 +176,10 @@ class Judge:
             )
         case.violation = known
 
-    def _end(self, case_key: tuple[str, str]) -> None:
+    def _end(self, case_key: tuple[str, str], noticed_s: float) -> None:
         """Close a violation at its last sight."""
         violation = self._followed.pop(case_key).violation
-        self._over.append(replace(violation, end_s=violation.last_seen_s))
+        self._over.append(replace(violation, end_s=violation.last_seen_s, end_noticed_s=noticed_s))
 
 
 def _joined(known: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

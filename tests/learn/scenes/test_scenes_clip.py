@@ -11,6 +11,7 @@ import pytest
 
 from vision.errors import InputError
 from vision.learn.scenes import CLASS_NAMES, load_preset, render_clip, truth_path
+from vision.truth import read_truth
 
 
 def test_a_clip_keeps_its_promises(tmp_path: Path) -> None:
@@ -43,7 +44,10 @@ def test_a_clip_keeps_its_promises(tmp_path: Path) -> None:
     assert written == json.loads(json.dumps(truth.as_json()))
     assert len(written["frames"]) == 20
     assert written["zones"]
-    assert written["events"][0]["kind"] == "abandoned_vehicle"
+    assert written["events"][0]["type"] == "abandoned_vehicle"
+    (clip,) = read_truth(truth_path(out)).clips
+    assert clip.file == "street.mp4"
+    assert len(clip.events) == len(truth.events)
     assert {b["class_name"] for f in written["frames"] for b in f["boxes"]} <= set(CLASS_NAMES)
 
 

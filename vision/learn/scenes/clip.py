@@ -94,6 +94,7 @@ def render_clip(
     finally:
         part.unlink(missing_ok=True)
     truth = SceneTruth(
+        file=out.name,
         preset=preset.name,
         seed=seed,
         size=size,

@@ -42,7 +42,7 @@ class DrawingProgress(Protocol):
 def make_demo(
     out: Path, names: Sequence[str], *, seconds: float, seed: int, progress: DrawingProgress
 ) -> Path:
-    """Draw a clip of each scene into ``out/clips`` and write ``out/site.yaml``.
+    """Draw a clip of each scene into ``out/clips``; write ``out/site.yaml``, ``out/truth.json``.
 
     Clips that are there already, of the same scene, length and seed, are kept.
 
@@ -58,12 +58,12 @@ def make_demo(
     """
     clips = out / "clips"
     clips.mkdir(parents=True, exist_ok=True)
-    cameras = []
+    cameras, truths = [], []
     for name in names:
         preset = load_preset(name)
         camera_id = f"{name}-{seed}-{seconds:.0f}s"
         clip = clips / f"{camera_id}.mp4"
-        if not clip.exists():
+        if not _is_drawn(clip):
             progress.drawing(name, seconds)
             render_clip(
                 preset,
@@ -75,9 +75,17 @@ def make_demo(
                 start_time=START,
                 progress=lambda share: progress.looked(share * seconds, 0),
             )
-        zones = json.loads(truth_path(clip).read_text(encoding="utf-8"))["zones"]
-        cameras.append({"id": camera_id, "name": name.replace("_", " "), "zones": zones})
+        truth = json.loads(truth_path(clip).read_text(encoding="utf-8"))
+        truths.append({key: truth[key] for key in ("file", "duration_s", "events")})
+        cameras.append({"id": camera_id, "name": name.replace("_", " "), "zones": truth["zones"]})
     site = {"timezone": TIMEZONE, "cameras": cameras, "rules": RULES}
     path = out / "site.yaml"
+    write_atomically(out / "truth.json", json.dumps(truths, indent=1) + "\n")
     write_atomically(path, yaml.safe_dump(site, allow_unicode=True, sort_keys=False))
     return path
+
+
+def _is_drawn(clip: Path) -> bool:
+    """Whether a clip is there with a truth that can be scored."""
+    path = truth_path(clip)
+    return clip.exists() and path.exists() and "file" in json.loads(path.read_text("utf-8"))

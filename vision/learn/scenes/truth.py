@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,24 @@ class TruthEvent:
     start_s: float
     end_s: float | None
 
+    def as_json(self) -> dict[str, Any]:
+        """Entry of a truth file, see docs/scoring.md."""
+        return {
+            "type": self.kind,
+            "box_xyxy": [round(edge, 1) for edge in self.box],
+            "start_s": self.start_s,
+            "end_s": self.end_s,
+            "expected": "alert",
+            "thing_id": self.thing_id,
+        }
+
 
 @dataclass(frozen=True)
 class SceneTruth:
     """All that is known of a rendered clip.
 
     Attributes:
+        file: Name of the clip.
         preset: Name of the preset.
         seed: Seed of the scene.
         size: ``(width, height)`` in pixels.
@@ -70,6 +82,7 @@ class SceneTruth:
         zones: Zones of the view, in fractions.
     """
 
+    file: str
     preset: str
     seed: int
     size: tuple[int, int]
@@ -80,15 +93,16 @@ class SceneTruth:
     zones: tuple[Zone, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """JSON-able form, as written beside the clip."""
+        """JSON-able form, as written beside the clip; ``jiexu score`` reads it."""
         return {
+            "file": self.file,
             "preset": self.preset,
             "seed": self.seed,
             "size": list(self.size),
             "fps": self.fps,
             "duration_s": self.duration_s,
             "class_names": list(CLASS_NAMES),
-            "events": [asdict(event) for event in self.events],
+            "events": [event.as_json() for event in self.events],
             "zones": [zone.model_dump(mode="json") for zone in self.zones],
             "frames": [
                 {
