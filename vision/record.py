@@ -118,7 +118,7 @@ class ViolationRecord(_Part):
         start_s: Like ``started_at``, in seconds from the start of the recording.
         last_seen_s: Like ``last_seen_at``.
         end_s: Like ``ended_at``.
-        noticed_s: When it was raised: when its rule first held; ``None`` in older runs.
+        noticed_s: When its rule first held; ``None`` in older runs.
         end_noticed_s: When it was known to be over; ``None`` while it lasted and in older runs.
         frames_seen: Looks that saw it.
         signs: What spoke for it.
