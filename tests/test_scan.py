@@ -48,6 +48,8 @@ def test_the_demo_finds_what_its_scenes_show(demo: Path) -> None:
         scene = record.evidence.scene
         assert scene is not None
         assert (demo / "run" / scene.path).stat().st_size == scene.bytes
+    jiexu("score", demo / "run", "--truth", demo / "truth.json", "--json", demo / "score.json")
+    assert json.loads((demo / "score.json").read_text())["total"]["found"] >= 1
     run = json.loads((demo / "run" / "run.json").read_text())
     assert run["status"] == "complete"
     assert run["totals"]["gated"] + run["totals"]["inspected"] == run["totals"]["looks"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vision.files import write_atomically
+from vision.rules.kinds import KINDS
 from vision.score import Counts, EventScore, Matching, Outcome, Spread, Verdict
 from vision.score_run import RunScore, score_run
 from vision.truth import read_truth
@@ -46,15 +48,16 @@ def show(result: RunScore) -> None:
     """Print the figures, then what was missed and what was raised falsely."""
     console.print(counts_table(result.score))
     console.print(_figures(result.score), highlight=False)
-    if (wrong := _wrong(result.score)).row_count:
-        console.print(wrong)
+    for line in _wrong(result.score):
+        console.print(escape(line), highlight=False, soft_wrap=True)
     for note in result.notes:
         console.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
 
 
 def counts_table(score: EventScore) -> Table:
     """Counts and figures by kind and in all."""
-    table = Table("kind", "events", "found", "missed", "false alarms", "precision", "recall", "F1")
+    table = Table("kind", "found", "missed", "false", "precision", "recall", "F1")
+    table.columns[0].min_width = max(map(len, KINDS))
     for kind, counts in score.by_kind.items():
         table.add_row(kind, *_cells(counts))
     table.add_section()
@@ -63,7 +66,7 @@ def counts_table(score: EventScore) -> Table:
 
 
 def _cells(counts: Counts) -> list[str]:
-    numbers = (counts.found + counts.missed, counts.found, counts.missed, counts.false_alarms)
+    numbers = (counts.found, counts.missed, counts.false_alarms)
     shares = (counts.precision, counts.recall, counts.f1)
     return [*map(str, numbers), *("–" if s is None else f"{s:.3f}" for s in shares)]
 
@@ -99,29 +102,23 @@ def _spread(spread: Spread) -> tuple[str, str]:
     return f"{spread.median_s:+.1f} s", f"median of {spread.count}, RMSE {spread.rmse_s:.1f} s"
 
 
-def _wrong(score: EventScore) -> Table:
-    table = Table("what", "clip", "from", "until", "kind or type", "why")
+def _wrong(score: EventScore) -> Iterator[str]:
+    """What was missed and what was raised falsely, a line each."""
     for one in score.events:
         event = one.event
         if one.outcome is Outcome.MISSED:
             brief = event.end_s is not None and event.end_s - event.start_s < (event.dwell_s or 0)
-            table.add_row(
-                "missed",
-                escape(PurePath(event.clip).name),
-                f"{event.start_s:.1f} s",
-                "the end" if event.end_s is None else f"{event.end_s:.1f} s",
-                escape(event.type or event.kinds[0]),
-                f"shorter than the dwell of {event.dwell_s:g} s" if brief else "",
-            )
+            why = f" (shorter than the dwell of {event.dwell_s:g} s)" if brief else ""
+            where = _where(event.clip, event.start_s, event.end_s)
+            yield f"missed: {event.type or event.kinds[0]} in {where}{why}"
     for violation in score.violations:
         if violation.verdict is Verdict.FALSE_ALARM:
             raised, on = violation.raised, violation.event
-            table.add_row(
-                "false alarm",
-                escape(PurePath(raised.clip).name),
-                f"{raised.start_s:.1f} s",
-                "the end" if raised.end_s is None else f"{raised.end_s:.1f} s",
-                escape(raised.kind),
-                violation.reason.replace("_", " ") + (f": {escape(on.type)}" if on else ""),
-            )
-    return table
+            why = violation.reason.replace("_", " ") + (f": {on.type}" if on else "")
+            where = _where(raised.clip, raised.start_s, raised.end_s)
+            yield f"false alarm: {raised.kind} in {where} ({why})"
+
+
+def _where(clip: str, start_s: float, end_s: float | None) -> str:
+    until = "the end" if end_s is None else f"{end_s:.1f} s"
+    return f"{PurePath(clip).name}, {start_s:.1f} s to {until}"
