@@ -1,0 +1,1 @@
+"""Scenarios: streets as data, seen through a detector that errs, with what ought to be raised."""
