@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vision.detect.detections import Detections
+from vision.detect.detections import SIGNATURE_BYTES, Detections
 from vision.observe.sighting import Box
 
-from .world import FRAME, SIZES, Visible, box_at
+from .signatures import BY_DAY, BY_LAMPS, signature
+from .world import FRAME, SIZES, Thing, Visible, box_at
 
 NAMES = tuple(SIZES)
 """Class names of the imagined model."""
@@ -48,6 +50,7 @@ class Noise:
         mistaken: Chance of another class of the same look.
         doubled: Chance of a second box on the same thing.
         invented: Boxes of nothing a look, on average, at random places.
+        light: Light in which signatures are taken.
     """
 
     missed: float = 0.3
@@ -59,14 +62,18 @@ class Noise:
     mistaken: float = 0.06
     doubled: float = 0.04
     invented: float = 0.3
+    light: int = BY_DAY
 
 
 DAY = Noise()
-NIGHT = Noise(missed=0.38, jitter=0.08, confidence=0.48, mistaken=0.1, invented=0.5)
+NIGHT = Noise(missed=0.38, jitter=0.08, confidence=0.48, mistaken=0.1, invented=0.5, light=BY_LAMPS)
 RAIN = Noise(missed=0.36, jitter=0.06, confidence=0.5, invented=0.5)
 SHAKE = Noise(shake_px=5.0)
 FLICKER = Noise(missed=0.55, spell_looks=3.0)
-NONE = Noise(0.0, 1.0, 0.0, 0.0, 0.6, 0.0, 0.0, 0.0, 0.0)
+
+
+_Row = tuple[Box, float, str, float, NDArray[np.uint8]]
+"""Box, confidence, class, score of the second stage, signature."""
 
 
 class NoisyDetector:
@@ -76,12 +83,11 @@ class NoisyDetector:
         """Start with a seed."""
         self._noise = noise
         self._rng = np.random.default_rng(seed)
+        self._signing = np.random.default_rng((seed, 1))
         self._missing: dict[str, bool] = {}
 
-    def detect(
-        self, visible: list[Visible], shift: tuple[float, float] = (0.0, 0.0)
-    ) -> tuple[Detections, list[str]]:
-        """Detections of a look, with the appearance that each shows, ``""`` for nothing.
+    def detect(self, visible: list[Visible], shift: tuple[float, float] = (0.0, 0.0)) -> Detections:
+        """Detections of a look.
 
         Args:
             visible: What can be seen.
@@ -89,7 +95,7 @@ class NoisyDetector:
         """
         noise, rng = self._noise, self._rng
         shift_x, shift_y = rng.normal(0, noise.shake_px, 2) + shift if noise.shake_px else shift
-        rows: list[tuple[Box, float, str, float, str]] = []
+        rows: list[_Row] = []
         for one in visible:
             thing = one.thing
             if self._misses(one):
@@ -111,7 +117,7 @@ class NoisyDetector:
                 confidence *= (0.55 + 0.45 * one.share) * (0.6 if again else 1.0)
                 score = np.nan if thing.derelict is None else thing.derelict + rng.normal(0, 0.1)
                 box = self._jittered(one.box, jitter)
-                rows.append((box, confidence, name, score, thing.looks_like))
+                rows.append((box, confidence, name, score, self._signature(thing, one.share)))
         for _ in range(rng.poisson(noise.invented) if noise.invented else 0):
             name = str(rng.choice(_INVENTED))
             width, depth, height = SIZES[name]
@@ -119,8 +125,12 @@ class NoisyDetector:
             reach = FRAME[0] / 2 * depth_m / 900
             size = (width * rng.uniform(0.5, 1.4), depth, height * rng.uniform(0.5, 1.4))
             box = box_at(rng.uniform(-reach, reach), depth_m, size)
-            rows.append((box, rng.uniform(0.1, 0.55), name, np.nan, ""))
+            rows.append((box, rng.uniform(0.1, 0.55), name, np.nan, self._signature(None, 1.0)))
         return self._as_detections(rows, shift_x, shift_y)
+
+    def _signature(self, thing: Thing | None, share: float) -> NDArray[np.uint8]:
+        look = "" if thing is None else thing.looks_like
+        return signature(look, share, self._noise.light, self._signing)
 
     def _misses(self, one: Visible) -> bool:
         """Whether the detector misses a thing in this look."""
@@ -149,9 +159,7 @@ class NoisyDetector:
         half = width * (1 + dw) / 2
         return middle - half, foot - height * (1 + dh), middle + half, foot
 
-    def _as_detections(
-        self, rows: list[tuple[Box, float, str, float, str]], shift_x: float, shift_y: float
-    ) -> tuple[Detections, list[str]]:
+    def _as_detections(self, rows: list[_Row], shift_x: float, shift_y: float) -> Detections:
         rows = [row for row in rows if row[1] >= 0.1]
         xyxy = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
         xyxy += np.array([shift_x, shift_y, shift_x, shift_y], np.float32)
@@ -159,11 +167,11 @@ class NoisyDetector:
         xyxy[:, 1::2] = xyxy[:, 1::2].clip(0, FRAME[1])
         kept = (xyxy[:, 2] - xyxy[:, 0] > 3) & (xyxy[:, 3] - xyxy[:, 1] > 3)
         rows = [row for row, keep in zip(rows, kept, strict=True) if keep]
-        found = Detections(
+        return Detections(
             xyxy[kept],
             np.array([min(row[1], 0.97) for row in rows], np.float32),
             np.array([NAMES.index(row[2]) for row in rows], np.int64),
             NAMES,
             np.clip(np.array([row[3] for row in rows], np.float32), 0, 1),
+            np.array([row[4] for row in rows], np.uint8).reshape(-1, SIGNATURE_BYTES),
         )
-        return found, [row[4] for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from vision.observe.boxes import iou
 from vision.observe.families import family_of
 from vision.observe.look import Health, Look
 from vision.observe.memory import SightingMemory
-from vision.observe.sighting import Box
+from vision.observe.sighting import Box, Sighting
 from vision.rules.finding import Violation
 from vision.rules.judge import Judge
 from vision.rules.registry import build_rules
@@ -47,7 +47,7 @@ def looks_of(scenario: Scenario, seed: int) -> list[Look]:
                 ((dx, dy) for start, dx, dy in reversed(scenario.shifts) if start <= time_s),
                 (0.0, 0.0),
             )
-            found, _ = detector.detect(scenario.world.at(time_s), shift)
+            found = detector.detect(scenario.world.at(time_s), shift)
         looks.append(
             Look(
                 camera_id=CAMERA,
@@ -80,7 +80,7 @@ def judge(scenario: Scenario, looks: Sequence[Look]) -> tuple[list[Violation], F
     )
     followed: Followed = []
     for look in looks:
-        judge.look(look)
+        judge.look(signed_where_asked(look, judge.open_sightings()))
         followed.append(
             [
                 (s.id, family_of(s.class_name), s.box)
@@ -89,6 +89,23 @@ def judge(scenario: Scenario, looks: Sequence[Look]) -> tuple[list[Violation], F
             ]
         )
     return judge.finish(), followed
+
+
+def signed_where_asked(look: Look, sightings: Sequence[Sighting]) -> Look:
+    """The look with signatures only where the memory asks for one, as the scan takes them."""
+    wanted = [one.box for one in sightings if one.standing and one.sign_from_s <= look.time_s]
+    found = look.detections
+    asked = np.array(
+        [
+            any(iou((x1, y1, x2, y2), box) >= MATCH_IOU for box in wanted)
+            for x1, y1, x2, y2 in found.xyxy.tolist()
+        ],
+        bool,
+    )
+    if asked.all():
+        return look
+    appearance = np.where(asked[:, None], found.appearance, np.uint8(0))
+    return replace(look, detections=replace(found, appearance=appearance))
 
 
 @dataclass(frozen=True)
