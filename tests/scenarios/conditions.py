@@ -63,7 +63,7 @@ SCENARIOS = [
     *_each(
         "A heap lies on the footway for 40 minutes", "debris", 2600, 10,
         [*PARKED, stands("debris_pile", -2.0, FOOTWAY_Z, 120, name="heap", size=(2.6, 1.6, 1.2))],
-        Wrong("debris_pile", "heap", 120),
+        Wrong("debris_pile", "heap", 120, tolerance_s=120),
         (-2.0, FOOTWAY_Z),
     ),
     *_each(

@@ -11,13 +11,21 @@ from vision.score_run import RunScore, score_run
 from vision.truth import read_truth
 
 from vision.detect.registry import load_registry
-from vision.learn.demo import RULES
 from vision.learn.scenes import ScenePreset, load_preset, render_clip, truth_path
 from vision.scan import ScanOptions, run_scan
 from vision.site import Site
 
 SECONDS = 60.0
 FPS = 2.0
+
+RULES: dict[str, dict[str, Any]] = {
+    "abandoned_vehicle": {"derelict_dwell_s": 20.0},
+    "street_stall": {"dwell_s": 15.0},
+    "debris_pile": {"dwell_s": 15.0},
+    "construction_dust": {"window_s": 20.0},
+    "hoarding_missing": {"dwell_s": 15.0, "max_gap_share": 0.06},
+}
+"""A clip lasts a minute: its dwells are seconds where a city's are minutes and days."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.detect.detections import SIGNATURE_BYTES, Detections
+from vision.observe.look import Affine
 from vision.observe.sighting import Box
 
 from .signatures import BY_DAY, BY_LAMPS, signature
@@ -86,6 +87,18 @@ class NoisyDetector:
         self._signing = np.random.default_rng((seed, 1))
         self._missing: dict[str, bool] = {}
 
+    def shaken(self, shift: tuple[float, float]) -> tuple[float, float]:
+        """How far the whole picture is off in this look, given how far it is meant to be."""
+        dx, dy = self._rng.normal(0, self._noise.shake_px, 2) if self._noise.shake_px else (0, 0)
+        return shift[0] + dx, shift[1] + dy
+
+    def registered(self, shift: tuple[float, float]) -> Affine | None:
+        """What registration to the view makes of a picture that is off: right to half a pixel."""
+        if shift == (0.0, 0.0):
+            return None
+        dx, dy = self._signing.normal(0, 0.5, 2)
+        return 1.0, 0.0, dx - shift[0], 0.0, 1.0, dy - shift[1]
+
     def detect(self, visible: list[Visible], shift: tuple[float, float] = (0.0, 0.0)) -> Detections:
         """Detections of a look.
 
@@ -94,7 +107,7 @@ class NoisyDetector:
             shift: How far the whole picture is off, in pixels.
         """
         noise, rng = self._noise, self._rng
-        shift_x, shift_y = rng.normal(0, noise.shake_px, 2) + shift if noise.shake_px else shift
+        shift_x, shift_y = shift
         rows: list[_Row] = []
         for one in visible:
             thing = one.thing

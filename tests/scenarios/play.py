@@ -38,16 +38,15 @@ def looks_of(scenario: Scenario, seed: int) -> list[Look]:
             (state for start, end, state in scenario.health if start <= time_s < end), Health.OK
         )
         closed = gate.random() < scenario.gated and bool(looks) and looks[-1].health is Health.OK
+        to_view = None
         if health is not Health.OK:
             found = Detections.empty(NAMES)
         elif closed:
-            found = looks[-1].detections
+            found, to_view = looks[-1].detections, looks[-1].to_view
         else:
-            shift = next(
-                ((dx, dy) for start, dx, dy in reversed(scenario.shifts) if start <= time_s),
-                (0.0, 0.0),
-            )
+            shift = detector.shaken(scenario.shift(time_s))
             found = detector.detect(scenario.world.at(time_s), shift)
+            to_view = detector.registered(shift)
         looks.append(
             Look(
                 camera_id=CAMERA,
@@ -58,6 +57,7 @@ def looks_of(scenario: Scenario, seed: int) -> list[Look]:
                 pose=sum(turn <= time_s for turn in scenario.turns),
                 inspected=not closed and health is Health.OK,
                 detections=found,
+                to_view=to_view,
             )
         )
     return looks
@@ -94,7 +94,7 @@ def judge(scenario: Scenario, looks: Sequence[Look]) -> tuple[list[Violation], F
 def signed_where_asked(look: Look, sightings: Sequence[Sighting]) -> Look:
     """The look with signatures only where the memory asks for one, as the scan takes them."""
     wanted = [one.box for one in sightings if one.standing and one.sign_from_s <= look.time_s]
-    found = look.detections
+    found = look.registered().detections
     asked = np.array(
         [
             any(iou((x1, y1, x2, y2), box) >= MATCH_IOU for box in wanted)
@@ -105,7 +105,7 @@ def signed_where_asked(look: Look, sightings: Sequence[Sighting]) -> Look:
     if asked.all():
         return look
     appearance = np.where(asked[:, None], found.appearance, np.uint8(0))
-    return replace(look, detections=replace(found, appearance=appearance))
+    return replace(look, detections=replace(look.detections, appearance=appearance))
 
 
 @dataclass(frozen=True)
@@ -181,9 +181,7 @@ def tells_of(scenario: Scenario, wrong: Wrong, violation: Violation) -> bool:
 
 def shifted(scenario: Scenario, time_s: float, box: Box) -> Box:
     """Box in the picture of a time at which the whole picture may be off."""
-    dx, dy = next(
-        ((dx, dy) for start, dx, dy in reversed(scenario.shifts) if start <= time_s), (0.0, 0.0)
-    )
+    dx, dy = scenario.shift(time_s)
     return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
 
 
@@ -201,7 +199,7 @@ def true_boxes(scenario: Scenario, looks: Sequence[Look]) -> Truth:
     """Where the things are that ought to keep an identity."""
     return [
         {
-            one.thing.name: (family, shifted(scenario, look.time_s, one.box))
+            one.thing.name: (family, one.box)
             for one in scenario.world.at(look.time_s)
             if one.thing.rests
             and one.thing.until_s - one.thing.from_s > STAYS_S

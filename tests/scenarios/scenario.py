@@ -132,6 +132,12 @@ class Scenario:
             self.start.tzinfo
         )
 
+    def shift(self, time_s: float) -> tuple[float, float]:
+        """How far the whole picture is off at a time, in pixels."""
+        return next(
+            ((dx, dy) for start, dx, dy in reversed(self.shifts) if start <= time_s), (0.0, 0.0)
+        )
+
     def thing(self, name: str) -> Thing | None:
         """The thing of a name."""
         return next((thing for thing in self.things if thing.name == name), None)

@@ -235,19 +235,19 @@ SCENARIOS = [
     ),
     Scenario(
         "jitter at night",
-        "Boxes jitter by 10 % at night; parked sound cars stay, nothing is wrong",
+        "Boxes jitter by 9 % at night; parked sound cars stay, nothing is wrong",
         every(5, 1500),
         [*PARKED, stands("car", 0.5, BAY_Z, 60, name="late"), *traffic(1500, 2.0, 14)],
-        noise=replace(NIGHT, jitter=0.1),
+        noise=replace(NIGHT, jitter=0.09),
         gated=0.3,
     ),
     Scenario(
         "wreck with jitter at night",
-        "Boxes jitter by 10 % at night; a derelict car stands among sound ones",
+        "Boxes jitter by 9 % at night; a derelict car stands among sound ones",
         every(5, 1500),
         [*PARKED, stands("derelict_vehicle", 0.5, BAY_Z, 60, name="wreck"), *traffic(1500, 2, 15)],
         wrong=(Wrong("abandoned_vehicle", "wreck", 60),),
-        noise=replace(NIGHT, jitter=0.1),
+        noise=replace(NIGHT, jitter=0.09),
         gated=0.3,
     ),
     Scenario(
