@@ -73,8 +73,8 @@ SCENARIOS = [
         (2.0, FOOTWAY_Z), WORKS,
     ),
     *_each(
-        "6 m of a hoarding of 32 m are gone for 15 minutes", "hoarding", 1100, 10,
-        hoarding(without=[(0, 6, 200, 1e9)]),
+        "12 m of a hoarding of 32 m are gone for half an hour", "hoarding", 2000, 10,
+        hoarding(without=[(0, 12, 200, 1e9)]),
         Wrong("hoarding_missing", "fence", 200, signs=("gap",)),
         (3.0, FOOTWAY_Z), WORKS,
     ),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from vision.observe.appearance import Light
 
 from vision.detect.detections import SIGNATURE_BYTES, Detections
 from vision.observe.look import Affine
 from vision.observe.sighting import Box
 
-from .signatures import BY_DAY, BY_LAMPS, signature
+from .signatures import signature
 from .world import FRAME, SIZES, Thing, Visible, box_at
 
 NAMES = tuple(SIZES)
@@ -63,17 +63,19 @@ class Noise:
     mistaken: float = 0.06
     doubled: float = 0.04
     invented: float = 0.3
-    light: int = BY_DAY
+    light: Light = Light.DAY
 
 
 DAY = Noise()
-NIGHT = Noise(missed=0.38, jitter=0.08, confidence=0.48, mistaken=0.1, invented=0.5, light=BY_LAMPS)
+NIGHT = Noise(
+    missed=0.38, jitter=0.08, confidence=0.48, mistaken=0.1, invented=0.5, light=Light.DARK
+)
 RAIN = Noise(missed=0.36, jitter=0.06, confidence=0.5, invented=0.5)
 SHAKE = Noise(shake_px=5.0)
 FLICKER = Noise(missed=0.55, spell_looks=3.0)
 
 
-_Row = tuple[Box, float, str, float, NDArray[np.uint8]]
+_Row = tuple[Box, float, str, float, bytes]
 """Box, confidence, class, score of the second stage, signature."""
 
 
@@ -141,7 +143,7 @@ class NoisyDetector:
             rows.append((box, rng.uniform(0.1, 0.55), name, np.nan, self._signature(None, 1.0)))
         return self._as_detections(rows, shift_x, shift_y)
 
-    def _signature(self, thing: Thing | None, share: float) -> NDArray[np.uint8]:
+    def _signature(self, thing: Thing | None, share: float) -> bytes:
         look = "" if thing is None else thing.looks_like
         return signature(look, share, self._noise.light, self._signing)
 
@@ -186,5 +188,5 @@ class NoisyDetector:
             np.array([NAMES.index(row[2]) for row in rows], np.int64),
             NAMES,
             np.clip(np.array([row[3] for row in rows], np.float32), 0, 1),
-            np.array([row[4] for row in rows], np.uint8).reshape(-1, SIGNATURE_BYTES),
+            np.frombuffer(b"".join(row[4] for row in rows), np.uint8).reshape(-1, SIGNATURE_BYTES),
         )

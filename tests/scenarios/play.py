@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from vision.signing import SigningSettings
 
 from vision.detect.detections import Detections
 from vision.observe.boxes import iou
-from vision.observe.families import family_of
+from vision.observe.families import FLAT, family_of
 from vision.observe.look import Health, Look
 from vision.observe.memory import SightingMemory
 from vision.observe.sighting import Box, Sighting
@@ -24,6 +25,7 @@ from .scenario import CAMERA, Scenario, Wrong
 from .world import FRAME
 
 MATCH_IOU = 0.3
+SAME_IOU, AWAY_S = SigningSettings().same_iou, SigningSettings().away_s
 SEEDS = (1, 2, 3, 4, 5)
 
 
@@ -92,19 +94,31 @@ def judge(scenario: Scenario, looks: Sequence[Look]) -> tuple[list[Violation], F
 
 
 def signed_where_asked(look: Look, sightings: Sequence[Sighting]) -> Look:
-    """The look with signatures only where the memory asks for one, as the scan takes them."""
-    wanted = [one.box for one in sightings if one.standing and one.sign_from_s <= look.time_s]
+    """The look with signatures where a scan takes them (:mod:`vision.signing`).
+
+    What is new is signed, and what is known when the memory asks for it or it was long not seen.
+    """
     found = look.registered().detections
-    asked = np.array(
-        [
-            any(iou((x1, y1, x2, y2), box) >= MATCH_IOU for box in wanted)
-            for x1, y1, x2, y2 in found.xyxy.tolist()
-        ],
-        bool,
-    )
-    if asked.all():
-        return look
-    appearance = np.where(asked[:, None], found.appearance, np.uint8(0))
+    wanted = np.ones(len(found), bool)
+    for row, (xyxy, _, name) in enumerate(found.rows()):
+        x1, y1, x2, y2 = xyxy.tolist()
+        family = family_of(name)
+        overlap, known = max(
+            (
+                (iou((x1, y1, x2, y2), one.box), one)
+                for one in sightings
+                if family_of(one.class_name) == family
+            ),
+            key=lambda pair: pair[0],
+            default=(0.0, None),
+        )
+        if name == "person" or name in FLAT:
+            wanted[row] = False
+        elif known is not None and overlap >= SAME_IOU:
+            wanted[row] = (
+                look.time_s >= known.sign_from_s or look.time_s - known.last_seen_s > AWAY_S
+            )
+    appearance = np.where(wanted[:, None], found.appearance, np.uint8(0))
     return replace(look, detections=replace(look.detections, appearance=appearance))
 
 

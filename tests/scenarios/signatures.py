@@ -1,7 +1,7 @@
 """How things look: a signature for every individual, as a crop of a street camera would give it.
 
-Two things have some likeness (they stand on one street), one thing looks a little different each
-time, more so at night, and very much so when something covers a part of it.
+Two things have some likeness (a distance of about 0.32), one thing looks a little different each
+time (0.07 by day, 0.12 at night), and very much so when something covers a part of it.
 """
 
 from __future__ import annotations
@@ -11,33 +11,23 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from vision.observe.appearance import BINS, CELLS, Light, packed
 
-from vision.detect.detections import SIGNATURE_BYTES
+_SHAPE = (CELLS[1], CELLS[0], BINS)
 
-_LENGTH = SIGNATURE_BYTES - 1
-_COMMON = 0.5
-"""Share of what all things have in common, against what is a thing's own."""
-
-BY_DAY, BY_LAMPS = 1, 2
-"""First byte of a signature: the light in which it was taken."""
-
-UNLIKE = {BY_DAY: 0.45, BY_LAMPS: 0.6}
+UNLIKE = {Light.DAY: 0.27, Light.DARK: 0.36}
 """How much one thing differs from itself from look to look, against its own look."""
 
 
 @lru_cache(maxsize=4096)
 def own_look(individual: str) -> NDArray[np.float64]:
-    """What is always the same about a thing, a vector of length 1."""
-    common = np.random.default_rng(0).normal(size=_LENGTH)
-    own = np.random.default_rng(zlib.crc32(individual.encode())).normal(size=_LENGTH)
-    look = _COMMON * common / np.linalg.norm(common) + own / np.linalg.norm(own)
-    return np.asarray(look / np.linalg.norm(look))
+    """What is always the same about a thing: cells with a root mean square of 1."""
+    look = np.random.default_rng(zlib.crc32(individual.encode())).gamma(2.0, size=_SHAPE)
+    return np.asarray(look / np.sqrt((look**2).mean()))
 
 
-def signature(
-    individual: str, share: float, light: int, rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Signature of a crop, ``(SIGNATURE_BYTES,)``.
+def signature(individual: str, share: float, light: Light, rng: np.random.Generator) -> bytes:
+    """Signature of a crop.
 
     Args:
         individual: Name of the thing's appearance; empty for a crop of nothing in particular.
@@ -45,11 +35,10 @@ def signature(
         light: Light in which it is taken.
         rng: Where chance comes from.
     """
-    other = rng.normal(size=_LENGTH) / np.sqrt(_LENGTH)
     if not individual:
-        look = other
+        look = rng.gamma(2.0, size=_SHAPE)
+        look /= np.sqrt((look**2).mean())
     else:
-        covered = 1.2 * max(0.0, 0.85 - share)
-        look = own_look(individual) + float(np.hypot(UNLIKE[light], covered)) * other
-    values = np.clip(127.5 + 330 * look / np.linalg.norm(look), 0, 255)
-    return np.concatenate([[light], values.round()]).astype(np.uint8)
+        covered = 1.5 * max(0.0, 0.85 - share)
+        look = own_look(individual) + rng.normal(0, float(np.hypot(UNLIKE[light], covered)), _SHAPE)
+    return packed((0.25 * look).astype(np.float32), light)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from vision.score import Outcome, Verdict
 
 from .drawn import DRAWN, Drawn, scan_drawn

@@ -286,8 +286,9 @@ SCENARIOS = [
     ),
     Scenario(
         "returns each evening",
-        "One car drives to work each day and is back in its bay at night, limit 2 days",
-        on_days(5, *range(8, 24, 2)),
+        "One car drives to work each day and is back in its bay at night, limit 2 days, "
+        "a look each half hour",
+        on_days(5, *(8 + 0.5 * i for i in range(32))),
         [
             stands("car", 0.5, BAY_Z, (d - 0.7) * DAY_S, (d - 0.05) * DAY_S, name=f"night-{d}",
                    individual="commuter")
