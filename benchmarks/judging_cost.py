@@ -46,7 +46,7 @@ NAMES = (
 )
 FRAME = (1920, 1080)
 START = datetime(2026, 3, 1, tzinfo=UTC)
-PASSING_SHARE = 0.2
+PASSING_SHARE = 0.1
 JITTER = 0.015
 DROP_OUT = 0.03
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.detect.detections import Detections
+from vision.observe.sighting import Box
 
 Affine = tuple[float, float, float, float, float, float]
 """``a, b, c, d, e, f``: the pixel ``(x, y)`` lies at ``(a x + b y + c, d x + e y + f)``."""
@@ -90,6 +91,12 @@ def carried(boxes: NDArray[Any], transform: Affine) -> NDArray[np.float64]:
     x, y = middle[:, 0], middle[:, 1]
     there = np.column_stack([a * x + b * y + c, d * x + e * y + f])
     return np.concatenate([there - half, there + half], axis=1)
+
+
+def carried_box(box: Box, transform: Affine) -> Box:
+    """:func:`carried` for one box."""
+    x1, y1, x2, y2 = carried(np.array([box]), transform)[0].tolist()
+    return x1, y1, x2, y2
 
 
 def inverse(transform: Affine) -> Affine:
