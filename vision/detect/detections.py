@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-SIGNATURE_BYTES = 64
+SIGNATURE_BYTES = 61
 """Length of an appearance signature (:mod:`vision.observe.appearance`)."""
 
 _NOT_GIVEN: NDArray[np.float32] = np.empty(0, np.float32)

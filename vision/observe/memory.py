@@ -261,7 +261,7 @@ class SightingMemory:
         self._next_id += 1
         place.vote(candidate, self.settings)
         if candidate.appearance is not None:
-            place.sign(candidate.appearance, now, self.settings)
+            place.sign(candidate.appearance, 0.0, now, self.settings)
         return place
 
     def _aim(self, place: Place, candidate: Candidate, covered: float) -> _Aim:
@@ -361,24 +361,36 @@ class SightingMemory:
                 back,
                 out_of_sight=True,
             )
-        if signature is None or aim.cover > place.usual_cover + settings.signed_cover:
+        if place.likeness is None and signature is not None:
+            place.sign(signature, aim.cover, now, settings)
+        if place.likeness is None or signature is None:
             if away:
                 place.sign_from_us = now
             return place
-        verdict = place.likeness.verdict(signature) if place.likeness else Verdict.NEW_LIGHT
-        if place.likeness is None or verdict is not Verdict.OTHER:
-            if verdict is Verdict.SAME:
+        doubt = place.doubt
+        if abs(aim.cover - place.signed_cover) > settings.signed_cover:
+            # Something else is in the picture now. If it stays, it belongs there.
+            stale = now - place.likeness.latest_us >= settings.sign_every_s * 1e6
+            if stale and doubt is None:
+                place.sign(signature, aim.cover, now, settings)
+            elif away:
+                place.sign_from_us = now
+            return place
+        verdict = place.likeness.verdict(signature)
+        if verdict is not Verdict.OTHER:
+            if doubt is not None and (
+                place.likeness.verdict(signature, doubt.before.last_seen_us) is Verdict.SAME
+            ):
                 place.doubt = None
             if verdict is not Verdict.UNSURE:
-                place.sign(signature, now, settings)
+                place.sign(signature, aim.cover, now, settings)
             return place
         alike = place.likeness.stranger(signature, now)
-        doubt = place.doubt
-        if doubt is None or (alike == 1 and not doubt.out_of_sight):
+        if doubt is None or (place.likeness.unlike == 1 and not doubt.out_of_sight):
             place.doubt = doubt = Doubt(before, back, out_of_sight=False)
         place.sign_from_us = now
         needed = settings.stranger_looks if doubt.out_of_sight else settings.stranger_looks_in_sight
-        if place.standing and alike < needed:
+        if before.standing and alike < needed and place.likeness.unlike < settings.unlike_looks:
             return place
         other = place.taken_by_other(self._next_id, doubt)
         self._next_id += 1

@@ -54,7 +54,10 @@ class MemorySettings:
         stranger_looks: Signatures in a row, like each other and unlike the thing, from which
             another thing has taken the place while it was out of sight.
         stranger_looks_in_sight: The same when it was never out of sight.
-        signed_cover: What covers more of a place than usual by this share spoils a signature.
+        unlike_looks: Signatures in a row, unlike the thing and unlike each other, from which it is
+            gone: traffic flows over its place.
+        signed_cover: Signatures are compared only when what covers the place differs by no more
+            than this share of it.
     """
 
     start_confidence: float = 0.25
@@ -88,4 +91,5 @@ class MemorySettings:
     sign_every_s: float = 1800.0
     stranger_looks: int = 2
     stranger_looks_in_sight: int = 3
+    unlike_looks: int = 6
     signed_cover: float = 0.1

@@ -30,6 +30,7 @@ _COUNTS = (
     "steadiness",
     "usual_cover",
     "sign_from_us",
+    "signed_cover",
 )
 """What is stored of a place as it stands."""
 
@@ -61,6 +62,7 @@ class Place:
         "seen",
         "share",
         "sign_from_us",
+        "signed_cover",
         "standing",
         "steadiness",
         "usual_cover",
@@ -94,6 +96,7 @@ class Place:
         self.steadiness = _NEW_STEADINESS
         self.usual_cover = 0.0
         self.sign_from_us = 0
+        self.signed_cover = 0.0
         self.likeness: Likeness | None = None
         self.doubt: Doubt | None = None
 
@@ -152,8 +155,16 @@ class Place:
             and now - self.last_seen_us > settings.swap_after_s * 1e6
         )
 
-    def sign(self, signature: bytes, now: int, settings: MemorySettings) -> None:
-        """Keep a signature of the thing and say when the next is wanted."""
+    def sign(self, signature: bytes, cover: float, now: int, settings: MemorySettings) -> None:
+        """Keep a signature of the thing and say when the next is wanted.
+
+        Args:
+            signature: How it looks.
+            cover: Share of the place that other things covered then.
+            now: When it was taken.
+            settings: See there.
+        """
+        self.signed_cover = cover
         if self.likeness is None:
             self.likeness = Likeness()
         self.likeness.keep(signature, now)
@@ -192,11 +203,12 @@ class Place:
         other._count()
         other.scores, other.derelict_looks = [], 0
         other.doubt = None
-        other.likeness = self.likeness.of_stranger() if self.likeness else None
+        other.likeness = self.likeness.of_stranger(back.last_seen_us) if self.likeness else None
         before = doubt.before
         self.ledger = before.ledger
         self.last_seen_us = before.last_seen_us
         self.looks_seen = before.looks_seen
+        self.standing = before.standing
         self.votes = before.votes
         self._count()
         self.absent = True
@@ -275,12 +287,14 @@ class Moment:
         ledger: Its ledger.
         last_seen_us: When it was last seen.
         looks_seen: How many looks had seen it.
+        standing: Whether it stood.
         votes: Votes for its classes.
     """
 
     ledger: Ledger
     last_seen_us: int
     looks_seen: int
+    standing: bool
     votes: dict[str, float]
 
     @classmethod
@@ -290,6 +304,7 @@ class Moment:
             replace(place.ledger),
             place.last_seen_us,
             place.looks_seen,
+            place.standing,
             dict(place.votes) if votes is None else votes,
         )
 
