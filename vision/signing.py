@@ -23,7 +23,6 @@ from vision.frames.frame import Image
 from vision.observe.appearance import BINS, CELLS, Light, packed
 from vision.observe.boxes import areas, as_array, intersections
 from vision.observe.families import FLAT, family_of
-from vision.observe.look import Affine, carried, inverse
 from vision.observe.sighting import Box, Sighting
 
 _SIDE = 64
@@ -60,16 +59,14 @@ class Signing:
         image: Image,
         sightings: Sequence[Sighting],
         time_s: float,
-        to_view: Affine | None = None,
     ) -> Detections:
         """Take signatures of what is due, and of what was not there before.
 
         Args:
             detections: Of one look that was inspected.
             image: Its picture, BGR uint8 ``(h, w, 3)``.
-            sightings: What was there after the look before, in the view's frame of reference.
+            sightings: What was there after the look before, in pixels of the image.
             time_s: Stream time of the look.
-            to_view: See :class:`~vision.observe.look.Look`.
 
         Returns:
             The detections, with :attr:`~vision.detect.detections.Detections.appearance` of those
@@ -92,8 +89,6 @@ class Signing:
         known = [one for one in sightings if one.ended_s is None]
         if known:
             places = as_array([one.box for one in known])
-            if to_view is not None:
-                places = carried(places, inverse(to_view))
             found = detections.xyxy[rows].astype(np.float64)
             shared = intersections(found, places)
             overlap = shared / (areas(found)[:, None] + areas(places) - shared)

@@ -77,22 +77,10 @@ class Zone(BaseModel):
         The point is taken from the box alone, never clipped to the zone; where the box leaves the
         frame it is brought back to the frame's edge.
         """
-        known = self._held.get((box, frame_size))
-        if known is not None:
-            return known
         width, height = frame_size
         x = min(max((box[0] + box[2]) / 2 / width, 0.0), 1.0)
         y = min(max(box[3] / height, 0.0), 1.0)
-        if len(self._held) >= _HELD:
-            self._held.clear()
-        held = bool(shapely.intersects_xy(self.shape, x, y))
-        self._held[box, frame_size] = held
-        return held
-
-    @cached_property
-    def _held(self) -> dict[tuple[Box, tuple[int, int]], bool]:
-        """What :meth:`holds` said lately: most things stand, and several rules ask."""
-        return {}
+        return bool(shapely.intersects_xy(self.shape, x, y))
 
 
 WHOLE_FRAME = Zone(
@@ -106,6 +94,3 @@ WHOLE_FRAME = Zone(
 def ignored(box: Box, zones: Sequence[Zone], frame_size: tuple[int, int]) -> bool:
     """Whether a thing stands in an ``ignore`` zone."""
     return any(z.purpose is Purpose.IGNORE and z.holds(box, frame_size) for z in zones)
-
-
-_HELD = 1024
