@@ -159,9 +159,7 @@ def _looks(
     class_id = ids[classes.indices.to_numpy()]
     appearance = _signatures(things)
     to_view = (
-        batch["to_view"].to_pylist()
-        if "to_view" in batch.schema.names
-        else [None] * batch.num_rows
+        batch["to_view"].to_pylist() if "to_view" in batch.schema.names else [None] * batch.num_rows
     )
     since_epoch_us = batch["timestamp"].cast(pa.int64()).to_pylist()
     rows = zip(

@@ -66,6 +66,8 @@ class HealthSettings:
             and judged on as a nudged one; beyond it has moved.
         nudge_deg: Turn in degrees up to which it is so.
         nudge_zoom: Change of size up to which it is so.
+        doubtful_share: Share of blocks that lie exactly below which a view may be nudged.
+        nudge_gain: By how much the nudge must better that share.
         intact_share: Share of blocks that show what they usually show from which the view stands.
         exact_share: Share of blocks that must show it exactly when fewer are intact: beside a
             lorry or a crowd little is left to be seen, but that lies exactly.
@@ -101,6 +103,8 @@ class HealthSettings:
     nudge_share: float = 0.045
     nudge_deg: float = 3.0
     nudge_zoom: float = 0.05
+    doubtful_share: float = 0.6
+    nudge_gain: float = 0.15
     intact_share: float = 0.45
     exact_share: float = 0.14
     exact_of_intact: float = 0.6
@@ -379,12 +383,14 @@ class HealthWatch:
         if blur:
             return Health.BLURRED, blur
         move = _move(registration, reference, settings, back=self._run is Health.MOVED)
-        if move and reference.looks >= settings.young_looks:
+        doubtful = bool(move) or registration.exact < settings.doubtful_share
+        if doubtful and reference.looks >= settings.young_looks:
             nudge = _nudge(_measure(luma, rows), reference, settings)
             if nudge is not None:
                 nudged = _measure(luma, rows, nudge)
                 again = _register(nudged, reference, settings)
-                if not _move(again, reference, settings, back=True):
+                better = again.exact >= registration.exact + settings.nudge_gain
+                if (move or better) and not _move(again, reference, settings, back=True):
                     self._nudge, picture, registration, move = nudge, nudged, again, ""
         if not move:
             self._candidate = None
