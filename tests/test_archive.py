@@ -5,13 +5,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vision.archive import join_archives, read_looks, read_named_looks, write_looks
 from vision.checkpoint import Checkpoint, Position
-from vision.detect.detections import Detections
+from vision.detect.detections import SIGNATURE_BYTES, Detections
 from vision.errors import InputError
 from vision.observe.look import Health, Look
 
@@ -47,7 +49,14 @@ def looks_strategy(draw: st.DrawFn) -> list[Look]:
                     np.array(
                         draw(st.lists(share | st.just(np.nan), min_size=n, max_size=n)), np.float32
                     ),
+                    np.repeat(
+                        np.array(
+                            draw(st.lists(st.integers(0, 2), min_size=n, max_size=n)), np.uint8
+                        ),
+                        SIGNATURE_BYTES,
+                    ).reshape(n, SIGNATURE_BYTES),
                 ),
+                to_view=draw(st.none() | st.tuples(*[st.floats(-10, 10)] * 6)),
             )
         )
     return made
@@ -62,6 +71,8 @@ def same(a: Look, b: Look) -> bool:
         and np.array_equal(a.detections.confidence, b.detections.confidence)
         and np.array_equal(a.detections.class_id, b.detections.class_id)
         and np.array_equal(a.detections.derelict, b.detections.derelict, equal_nan=True)
+        and np.array_equal(a.detections.appearance, b.detections.appearance)
+        and a.to_view == b.to_view
     )
 
 
@@ -153,3 +164,35 @@ def test_a_checkpoint_counts_only_parts_that_its_position_names(tmp_path: Path) 
     checkpoint.clear()
     assert checkpoint.load() is None
     assert list(tmp_path.glob("looks-*")) == []
+
+
+def test_archives_from_before_signatures_and_registration_can_be_read_and_joined(tmp_path: Path):
+    look = Look(
+        camera_id="cam",
+        time_s=0.0,
+        timestamp=START,
+        frame_size=(1920, 1080),
+        health=Health.OK,
+        pose=0,
+        inspected=True,
+        detections=Detections(
+            np.array([[1, 2, 3, 4]], np.float32),
+            np.array([0.5], np.float32),
+            np.array([1], np.int64),
+            NAMES,
+        ),
+    )
+    path = tmp_path / "now.parquet"
+    write_looks(path, [look], input_name="a.mp4", names=NAMES, timezone="Asia/Shanghai")
+    table = pq.read_table(path)
+    rows = table.drop_columns("to_view").to_pylist()
+    for row in rows:
+        for found in row["detections"]:
+            del found["appearance"]
+    earlier = tmp_path / "earlier.parquet"
+    schema = pa.Table.from_pylist(rows).schema.with_metadata(table.schema.metadata)
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), earlier)
+
+    assert same(next(read_looks(earlier)), look)
+    join_archives([earlier, path], tmp_path / "both.parquet")
+    assert all(same(one, look) for one in read_looks(tmp_path / "both.parquet"))

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vision.detect.detections import Detections
+from vision.detect.detections import SIGNATURE_BYTES, Detections
 from vision.errors import InputError
 from vision.observe.look import Health, Look
 
@@ -39,6 +39,7 @@ SCHEMA = pa.schema(
         pa.field("health", pa.string(), nullable=False),
         pa.field("pose", pa.int32(), nullable=False),
         pa.field("inspected", pa.bool_(), nullable=False),
+        pa.field("to_view", pa.list_(pa.float64())),
         pa.field(
             "detections",
             pa.list_(
@@ -51,6 +52,7 @@ SCHEMA = pa.schema(
                         pa.field("x2", pa.float32(), nullable=False),
                         pa.field("y2", pa.float32(), nullable=False),
                         pa.field("derelict", pa.float32()),
+                        pa.field("appearance", pa.binary()),
                     ]
                 )
             ),
@@ -83,6 +85,7 @@ def write_looks(
             "health": look.health.value,
             "pose": look.pose,
             "inspected": look.inspected,
+            "to_view": look.to_view,
             "detections": [
                 {
                     "class_name": name,
@@ -92,9 +95,13 @@ def write_looks(
                     "x2": box[2],
                     "y2": box[3],
                     "derelict": None if np.isnan(derelict) else derelict,
+                    "appearance": signature.tobytes() if signature.any() else None,
                 }
-                for (box, confidence, name), derelict in zip(
-                    look.detections.rows(), look.detections.derelict, strict=True
+                for (box, confidence, name), derelict, signature in zip(
+                    look.detections.rows(),
+                    look.detections.derelict,
+                    look.detections.appearance,
+                    strict=True,
                 )
             ],
         }
@@ -109,7 +116,8 @@ def write_looks(
 def read_looks(path: Path) -> Iterator[Look]:
     """Read looks back, equal to those written, in the order of the file.
 
-    The file is read piece by piece; arrays of looks are views into a piece of it.
+    The file is read piece by piece; arrays of looks are views into a piece of it. Archives from
+    before signatures and registration were kept are read as looks without them.
 
     Raises:
         InputError: The file is missing or is no archive of Jiexu.
@@ -149,6 +157,10 @@ def _looks(
     number = {name: i for i, name in enumerate(names)}
     ids = np.array([number[name] for name in classes.dictionary.to_pylist()], np.int64)
     class_id = ids[classes.indices.to_numpy()]
+    appearance = _signatures(things)
+    to_view = (
+        batch["to_view"].to_pylist() if "to_view" in batch.schema.names else [None] * batch.num_rows
+    )
     since_epoch_us = batch["timestamp"].cast(pa.int64()).to_pylist()
     rows = zip(
         *(
@@ -159,10 +171,12 @@ def _looks(
             )
         ),
         since_epoch_us,
+        to_view,
         pairwise(starts),
         strict=True,
     )
-    for input_name, camera_id, time_s, width, height, health, pose, inspected, us, span in rows:
+    for input_name, camera_id, time_s, width, height, health, pose, inspected, us, *rest in rows:
+        registration, span = rest
         part = slice(*span)
         yield (
             input_name,
@@ -175,10 +189,28 @@ def _looks(
                 pose=pose,
                 inspected=inspected,
                 detections=Detections(
-                    xyxy[part], confidence[part], class_id[part], names, derelict[part]
+                    xyxy[part],
+                    confidence[part],
+                    class_id[part],
+                    names,
+                    derelict[part],
+                    appearance[part],
                 ),
+                to_view=None if registration is None else tuple(registration),
             ),
         )
+
+
+def _signatures(things: pa.StructArray) -> NDArray[np.uint8]:
+    """``(n, SIGNATURE_BYTES)`` signatures; zeros where none is stored, or one of another make."""
+    signatures = np.zeros((len(things), SIGNATURE_BYTES), np.uint8)
+    if things.type.get_field_index("appearance") >= 0:
+        stored = things.field("appearance")
+        for row in stored.is_valid().to_numpy(zero_copy_only=False).nonzero()[0].tolist():
+            one = stored[row].as_py()
+            if len(one) == SIGNATURE_BYTES:
+                signatures[row] = np.frombuffer(one, np.uint8)
+    return signatures
 
 
 def join_archives(paths: Sequence[Path], out: Path) -> None:
@@ -200,7 +232,12 @@ def join_archives(paths: Sequence[Path], out: Path) -> None:
         for path in paths:
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(batch_size=65536):
-                    writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+                    if batch.schema.equals(SCHEMA):
+                        writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+                    else:
+                        # From an earlier version: columns that it lacks are null.
+                        rows = batch.to_pylist()
+                        writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
     partial.replace(out)
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from vision.detect.detections import Detections
@@ -22,9 +23,10 @@ from vision.frames.gate import ChangeGate
 from vision.frames.health import HealthWatch
 from vision.frames.looks import LookPolicy
 from vision.frames.source import FrameSource
-from vision.observe.look import Health, Look
+from vision.observe.look import Affine, Health, Look, carried_box, inverse
 from vision.observe.sighting import Sighting
 from vision.second_stage import SecondStage
+from vision.signing import Signing
 
 State = dict[str, NDArray[Any]]
 
@@ -39,6 +41,7 @@ class _Pending:
     frame: Frame
     health: Health
     pose: int
+    to_view: Affine | None
     detections: Future[Detections] | None
     base_s: float
     gate: State
@@ -55,6 +58,7 @@ class Looker:
         watch: Keeps looks at a view that cannot be seen from being judged.
         policy: How far apart looks are.
         second_stage: Scores the crops of what stands; nothing is scored without it.
+        signing: Takes signatures of how things look; none are taken without it.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Looker:
         watch: HealthWatch,
         policy: LookPolicy,
         second_stage: SecondStage | None = None,
+        signing: Signing | None = None,
     ) -> None:
         self._source = source
         self._detector = detector
@@ -73,12 +78,14 @@ class Looker:
         self._watch = watch
         self._policy = policy
         self._second_stage = second_stage
+        self._signing = signing
         self._base_s: float | None = None
         self._active = False
         self._frames: dict[float, Future[Frame | None]] = {}
         self._pending: deque[_Pending] = deque()
         self._last: _Pending | None = None
         self._last_detections = Detections.empty(detector.names)
+        self._last_to_view: Affine | None = None
         self._over = False
 
     def next(self, active: bool, sightings: Sequence[Sighting] = ()) -> Look | None:
@@ -86,7 +93,7 @@ class Looker:
 
         Args:
             active: Look at the active pace: something new stands or is suspected.
-            sightings: What stands after the look before, for the second stage.
+            sightings: What stands after the look before, for the second stage and for signatures.
         """
         if self._policy.interval_s(active) != self._policy.interval_s(self._active):
             self._take_back()
@@ -97,10 +104,13 @@ class Looker:
             return None
         pending = self._pending.popleft()
         if pending.detections is not None:
-            found = pending.detections.result()
+            found, image = pending.detections.result(), pending.frame.image
+            there = _in_frame(sightings, pending.to_view)
             if self._second_stage is not None:
-                found = self._second_stage.score(found, pending.frame.image, sightings)
-            self._last_detections = found
+                found = self._second_stage.score(found, image, there)
+            if self._signing is not None:
+                found = self._signing.sign(found, image, there, pending.frame.time_s)
+            self._last_detections, self._last_to_view = found, pending.to_view
         self._last = pending
         frame = pending.frame
         self._source.release(frame.time_s)
@@ -114,6 +124,7 @@ class Looker:
             pose=pending.pose,
             inspected=pending.detections is not None,
             detections=self._last_detections if healthy else Detections.empty(self._detector.names),
+            to_view=self._last_to_view if healthy else None,
         )
 
     def state(self) -> State:
@@ -135,7 +146,12 @@ class Looker:
         return self._last.frame.time_s if self._last else None
 
     def restore(
-        self, state: Mapping[str, NDArray[Any]], last: Look, base_s: float, inspected: Detections
+        self,
+        state: Mapping[str, NDArray[Any]],
+        last: Look,
+        base_s: float,
+        inspected: Detections,
+        to_view: Affine | None = None,
     ) -> None:
         """Go on after a look of an earlier run.
 
@@ -144,13 +160,14 @@ class Looker:
             last: The look returned last.
             base_s: From :attr:`base_s`.
             inspected: Detections of the last inspected look.
+            to_view: Where its pixels lay in the view.
         """
         gate = {k.removeprefix("gate."): v for k, v in state.items() if k.startswith("gate.")}
         watch = {k.removeprefix("watch."): v for k, v in state.items() if k.startswith("watch.")}
         self._gate.restore(gate)
         self._watch.restore(watch)
         self._base_s = base_s
-        self._last_detections = inspected
+        self._last_detections, self._last_to_view = inspected, to_view
         self._source.release(last.time_s)
 
     def _begin_look(self) -> None:
@@ -169,6 +186,7 @@ class Looker:
                 frame=frame,
                 health=health,
                 pose=self._watch.pose,
+                to_view=_affine(self._watch.to_view, frame.width),
                 detections=detections,
                 base_s=self._base_s or 0.0,
                 gate=self._gate.state(),
@@ -209,3 +227,19 @@ class Looker:
         for future in self._frames.values():
             future.cancel()
         self._frames.clear()
+
+
+def _affine(to_view: NDArray[np.float64] | None, width: int) -> Affine | None:
+    """A transform of pictures of width 1 as one in pixels of a frame."""
+    if to_view is None:
+        return None
+    (a, b, c), (d, e, f) = to_view.tolist()
+    return a, b, c * width, d, e, f * width
+
+
+def _in_frame(sightings: Sequence[Sighting], to_view: Affine | None) -> Sequence[Sighting]:
+    """Sightings with boxes in the frame as it is."""
+    if to_view is None:
+        return sightings
+    back = inverse(to_view)
+    return [one._replace(box=carried_box(one.box, back)) for one in sightings]

@@ -30,13 +30,14 @@ from vision.frames.source import FrameSource
 from vision.frames.stills import open_stills
 from vision.frames.wallclock import StartTime
 from vision.judging import effective_rules, judge_for
-from vision.observe.look import Health, Look
+from vision.observe.look import Affine, Health, Look
 from vision.pipeline import Looker
 from vision.record import SourceRecord
 from vision.rules import abandoned_vehicle
 from vision.rules.judge import Judge
 from vision.run_folder import RunFolder
 from vision.second_stage import SecondStage, SecondStageSettings
+from vision.signing import Signing
 from vision.site import Camera, RuleSettings
 
 SAVE_EVERY_S = 10.0
@@ -138,6 +139,7 @@ class _Tally:
     healthy_s: list[float] = field(default_factory=list)
     last: Look | None = None
     inspected: Detections = field(default_factory=Detections.empty)
+    to_view: Affine | None = None
 
     def add(self, look: Look) -> None:
         self.counts["looks"] += 1
@@ -147,7 +149,7 @@ class _Tally:
             self.healthy_s.append(look.time_s)
             self.counts["inspected" if look.inspected else "gated"] += 1
         if look.inspected:
-            self.inspected = look.detections
+            self.inspected, self.to_view = look.detections, look.to_view
         self.last = look
 
 
@@ -306,6 +308,7 @@ class _Looking:
             watch=self.watch,
             policy=self.job.policy,
             second_stage=self.second_stage,
+            signing=Signing(),
         )
         tally = _Tally(inspected=Detections.empty(self.detector.names))
         active, parts, earlier_s = False, 0, 0.0
@@ -316,7 +319,9 @@ class _Looking:
                 active = self.judge.look(earlier)
                 tally.add(earlier)
             assert tally.last is not None
-            looker.restore(position.state, tally.last, position.base_s, tally.inspected)
+            looker.restore(
+                position.state, tally.last, position.base_s, tally.inspected, tally.to_view
+            )
         unsaved: list[Look] = []
         saved = began
 

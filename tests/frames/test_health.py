@@ -236,15 +236,69 @@ def test_a_first_look_at_something_else_does_not_spoil_the_recording():
     assert watch.pose == 0
 
 
-def test_a_mount_that_sags_slowly_is_found_before_it_reaches_four_percent():
+def test_a_mount_that_sags_slowly_is_followed_and_found_moved_before_it_reaches_seven_percent():
     watch = watch_used_to(STREET)
-    for step in range(1, 140):
-        fallen = 0.0003 * step
+    for step in range(1, 80):
+        fallen = 0.001 * step
         health = watch.check(seen(moved(STREET, down=fallen), step), 60.0 + 10 * step)
         if health is not Health.OK:
             break
+        assert displaced(watch, down=fallen) < 0.004
     assert health is Health.MOVED
-    assert 0.02 < fallen < 0.04
+    assert 0.04 < fallen < 0.07
+
+
+NUDGES = {
+    "shaken": {"right": 0.01},
+    "pushed to the right": {"right": 0.035},
+    "pushed down": {"right": 0.01, "down": 0.03},
+    "turned": {"turn": 2.0},
+    "turned and pushed": {"turn": -1.5, "right": 0.02},
+    "zoomed": {"zoom": 1.03},
+}
+
+
+def displaced(watch: HealthWatch, **nudge: float) -> float:
+    """How far points of a nudged street lie off after they were brought back, in widths."""
+    height = STREET.shape[0] / STREET.shape[1]
+    matrix = cv2.getRotationMatrix2D((0.5, height / 2), nudge.get("turn", 0), nudge.get("zoom", 1))
+    matrix[:, 2] += (nudge.get("right", 0), nudge.get("down", 0))
+    to_view = np.eye(2, 3) if watch.to_view is None else watch.to_view
+    points = np.array([(0.25, 0.2), (0.7, 0.2), (0.5, 0.4), (0.3, 0.5)])
+    nudged = points @ matrix[:, :2].T + matrix[:, 2]
+    back = nudged @ to_view[:, :2].T + to_view[:, 2]
+    return float(np.hypot(*(back - points).T).max())
+
+
+@pytest.mark.parametrize("nudge", NUDGES)
+def test_a_nudged_view_is_registered_and_judged_on(nudge: str):
+    watch = watch_used_to(STREET)
+    for look in range(4):
+        picture = with_traffic(moved(STREET, **NUDGES[nudge]), look)
+        assert watch.check(seen(picture, look), 60.0 + 10 * look) is Health.OK
+    assert displaced(watch, **NUDGES[nudge]) < 0.005
+
+
+def test_a_view_that_is_put_right_again_lies_as_always():
+    watch = watch_used_to(STREET)
+    pictures = [moved(STREET, turn=2.0, right=0.02)] * 3 + [STREET] * 3
+    assert healths(watch, pictures, 60.0) == [Health.OK] * 6
+    assert displaced(watch) < 0.002
+
+
+def test_a_view_that_stands_still_needs_no_registration():
+    watch = watch_used_to(STREET)
+    assert watch.to_view is None
+
+
+def test_a_nudge_survives_a_restart():
+    watch = watch_used_to(STREET)
+    healths(watch, [moved(STREET, turn=2.0)] * 2, 60.0)
+    again = HealthWatch(adopt_new_pose=False)
+    again.restore(watch.state())
+    for one in (watch, again):
+        assert healths(one, [moved(STREET, turn=2.0)], 90.0) == [Health.OK]
+    assert np.array_equal(watch.to_view, again.to_view)
 
 
 def test_dusk_and_night_are_followed_look_by_look():

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import at, look, seen
 
-from vision.observe.association import candidates, doubles, match
-from vision.observe.boxes import as_array, intersections, iou, ious, median_box
+from vision.observe.association import candidates, doubles, match, touching
+from vision.observe.boxes import as_array, intersection, intersections, iou, ious, median_box
 from vision.observe.sighting import Box
 
 boxes = st.builds(at, st.integers(0, 900), st.integers(100, 800), st.integers(5, 300))
@@ -19,14 +19,12 @@ def found(*things):
 
 def matched(places: list[Box], things, families=None) -> dict[int, int]:
     some = found(*things)
-    array = as_array(places)
-    shared = intersections(array, as_array([candidate.box for candidate in some]))
     return match(
-        array,
+        places,
         families or ["vehicle"] * len(places),
         [True] * len(places),
         some,
-        shared,
+        touching(places, some),
         match_iou=0.3,
         foot_distance=0.2,
     )
@@ -95,7 +93,14 @@ def test_median_box_is_that_of_numpy(some):
     assert median_box(some) == pytest.approx(tuple(np.median(np.array(some), axis=0)))
 
 
+@given(st.lists(boxes, min_size=1, max_size=5), st.lists(boxes, min_size=1, max_size=5))
+def test_what_many_boxes_share_is_what_each_two_share(some, others):
+    table = intersections(as_array(some), as_array(others))
+    assert table.tolist() == [[intersection(a, b) for b in others] for a in some]
+
+
 def test_a_box_within_a_box_is_a_double_when_it_fills_most_of_it():
     whole = (0.0, 0.0, 100.0, 100.0)
     most, corner = (5.0, 5.0, 85.0, 85.0), (0.0, 0.0, 40.0, 40.0)
-    assert doubles(as_array([whole, most, corner]), 0.7)[0].tolist() == [True, True, False]
+    assert doubles(whole, most, intersection(whole, most), 0.7)
+    assert not doubles(whole, corner, intersection(whole, corner), 0.7)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scripted import at, every, look, seen
@@ -10,7 +12,7 @@ from vision.observe.memory import SightingMemory
 from vision.rules.judge import Judge
 from vision.rules.kinds import KINDS
 from vision.rules.registry import RULES, build_rules, settings_models
-from vision.zones import WHOLE_FRAME, Purpose
+from vision.zones import WHOLE_FRAME, Purpose, Zone
 
 QUICK = {"street_stall": {"dwell_s": 30}, "debris_pile": {"dwell_s": 30}}
 
@@ -148,3 +150,26 @@ def test_an_end_says_when_it_was_noticed():
     assert one.end_s == 100
     assert one.end_noticed_s is not None
     assert one.end_noticed_s > one.end_s
+
+
+def test_a_nudged_camera_judges_in_the_view_and_shows_the_frame():
+    """Zones stay where they were drawn; boxes of violations lie where the frame shows the thing."""
+    lane = Zone(
+        id="lane",
+        purpose=Purpose.NO_STOPPING,
+        points=((0.4, 0.0), (0.6, 0.0), (0.6, 1.0), (0.4, 1.0)),
+    )
+    beside, pushed = at(640, 500), (1.0, 0.0, -60.0, 0.0, 1.0, 0.0)
+    looks = [look(t, seen("car", beside)) for t in every(2, 0, 400)]
+    settings = {"abandoned_vehicle": {"no_stopping_dwell_s": 60}}
+
+    def judged(some):
+        judge = Judge(build_rules([lane], settings), SightingMemory(), [lane], camera_id="cam")
+        for one in some:
+            judge.look(one)
+        return judge.finish()
+
+    assert judged(looks) == []
+    (violation,) = judged([replace(one, to_view=pushed) for one in looks])
+    assert violation.zone_id == "lane"
+    assert violation.box == pytest.approx(beside)

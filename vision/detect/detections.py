@@ -9,7 +9,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+SIGNATURE_BYTES = 61
+"""Length of an appearance signature (:mod:`vision.observe.appearance`)."""
+
 _NOT_GIVEN: NDArray[np.float32] = np.empty(0, np.float32)
+_UNSIGNED: NDArray[np.uint8] = np.empty((0, SIGNATURE_BYTES), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +27,8 @@ class Detections:
         names: Class names of the model, in the order of its class ids.
         derelict: ``(n,)`` float32 in 0..1: how derelict the second stage finds a vehicle's crop,
             NaN where it was not asked (:mod:`vision.second_stage`); all NaN if not given.
+        appearance: ``(n, SIGNATURE_BYTES)`` uint8: signature of how a thing looks, all zeros where
+            none was taken (:mod:`vision.observe.appearance`); all zeros if not given.
 
     Raises:
         ValueError: The arrays disagree in length or a class id has no name.
@@ -33,11 +39,14 @@ class Detections:
     class_id: NDArray[np.int64]
     names: tuple[str, ...]
     derelict: NDArray[np.float32] = field(default_factory=lambda: _NOT_GIVEN)
+    appearance: NDArray[np.uint8] = field(default_factory=lambda: _UNSIGNED)
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
         if self.derelict is _NOT_GIVEN:
             object.__setattr__(self, "derelict", np.full(n, np.nan, np.float32))
+        if self.appearance is _UNSIGNED:
+            object.__setattr__(self, "appearance", np.zeros((n, SIGNATURE_BYTES), np.uint8))
         if self.xyxy.shape != (n, 4):
             raise ValueError(f"xyxy must have shape (n, 4), not {self.xyxy.shape}")
         if self.confidence.shape != (n,) or self.class_id.shape != (n,):
@@ -47,6 +56,10 @@ class Detections:
             )
         if self.derelict.shape != (n,):
             raise ValueError(f"derelict {self.derelict.shape} must have shape ({n},)")
+        if self.appearance.shape != (n, SIGNATURE_BYTES):
+            raise ValueError(
+                f"appearance {self.appearance.shape} must have shape ({n}, {SIGNATURE_BYTES})"
+            )
         if n and not (self.class_id.min() >= 0 and self.class_id.max() < len(self.names)):
             raise ValueError(f"class_id must lie in 0..{len(self.names) - 1}")
 
@@ -68,6 +81,7 @@ class Detections:
             self.class_id[index],
             self.names,
             self.derelict[index],
+            self.appearance[index],
         )
 
     def rows(self) -> Iterator[tuple[NDArray[np.float32], float, str]]:

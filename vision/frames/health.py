@@ -31,6 +31,10 @@ Array = NDArray[np.float32]
 _BLOCK = 8  # pixels of the halved picture
 _WORK_WIDTH = 160
 _TRUSTED_LOOKS = 3
+_STILL_SHIFT = 0.25  # pixels of the halved picture
+_TILE = 24  # the same
+_TILE_LIKENESS = 0.5
+_LEAST_TILES = 8
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,12 @@ class HealthSettings:
         fog_ratio: Contrast, as a share of the usual one, below which fog or a wet lens hides the
             view.
         shift_share: Shift, as a share of the width, that is still shake and not a move.
+        nudge_share: Shift of the middle, as a share of the width, up to which a view is registered
+            and judged on as a nudged one; beyond it has moved.
+        nudge_deg: Turn in degrees up to which it is so.
+        nudge_zoom: Change of size up to which it is so.
+        doubtful_share: Share of blocks that lie exactly below which a view may be nudged.
+        nudge_gain: By how much the nudge must better that share.
         intact_share: Share of blocks that show what they usually show from which the view stands.
         exact_share: Share of blocks that must show it exactly when fewer are intact: beside a
             lorry or a crowd little is left to be seen, but that lies exactly.
@@ -90,6 +100,11 @@ class HealthSettings:
     blurred_sharpness: float = 1.3
     fog_ratio: float = 0.2
     shift_share: float = 0.025
+    nudge_share: float = 0.045
+    nudge_deg: float = 3.0
+    nudge_zoom: float = 0.05
+    doubtful_share: float = 0.6
+    nudge_gain: float = 0.15
     intact_share: float = 0.45
     exact_share: float = 0.14
     exact_of_intact: float = 0.6
@@ -210,8 +225,14 @@ class HealthWatch:
         adopt_new_pose: Whether a moved view that has settled becomes the new reference. Not where
             zones were drawn for one view: there ``MOVED`` lasts until the old view is back.
 
+    A view that is only nudged (a few degrees, a few hundredths of the width) is registered to its
+    reference and judged on.
+
     Attributes:
         pose: Rises by one with every adopted view.
+        to_view: Where the pixels of the last good look lie in the reference, as ``(2, 3)`` float64
+            for a picture of width 1 (the height is in the same unit); ``None`` when they lie where
+            they always lie.
         events: Closed events in order of time and the open one, if any, at the end.
     """
 
@@ -219,7 +240,9 @@ class HealthWatch:
         self._settings = settings or HealthSettings()
         self._adopt_new_pose = adopt_new_pose
         self.pose = 0
+        self.to_view: NDArray[np.float64] | None = None
         self.events: list[HealthEvent] = []
+        self._nudge: NDArray[np.float64] | None = None
         self._reference: _Reference | None = None
         self._candidate: _Reference | None = None
         self._still: Luma | None = None
@@ -280,6 +303,9 @@ class HealthWatch:
         }
         if self._still is not None:
             state["still"] = self._still.copy()
+        for name, transform in (("nudge", self._nudge), ("to_view", self.to_view)):
+            if transform is not None:
+                state[name] = transform.copy()
         for name, view in (("reference", self._reference), ("candidate", self._candidate)):
             if view is not None:
                 state |= {
@@ -307,6 +333,8 @@ class HealthWatch:
         )
         self._run = Health(str(state["run"]))
         self._still = np.array(state["still"], np.uint8) if "still" in state else None
+        self._nudge = np.array(state["nudge"]) if "nudge" in state else None
+        self.to_view = np.array(state["to_view"]) if "to_view" in state else None
         self._reference = _restored_reference(state, "reference")
         self._candidate = _restored_reference(state, "candidate")
         self.events = [
@@ -333,7 +361,7 @@ class HealthWatch:
             return Health.FROZEN, f"same picture since {self._still_since_s:.1f} s"
 
         rows = None if self._reference is None else self._reference.structure.shape[0]
-        picture = _measure(luma, rows)
+        picture = _measure(luma, rows, self._nudge)
         reference = self._reference
         if picture.gradient < settings.flat_gradient:
             return Health.COVERED, "nothing to be seen in the whole picture"
@@ -355,9 +383,19 @@ class HealthWatch:
         if blur:
             return Health.BLURRED, blur
         move = _move(registration, reference, settings, back=self._run is Health.MOVED)
+        doubtful = bool(move) or registration.exact < settings.doubtful_share
+        if doubtful and reference.looks >= settings.young_looks:
+            nudge = _nudge(_measure(luma, rows), reference, settings)
+            if nudge is not None:
+                nudged = _measure(luma, rows, nudge)
+                again = _register(nudged, reference, settings)
+                better = again.exact >= registration.exact + settings.nudge_gain
+                if (move or better) and not _move(again, reference, settings, back=True):
+                    self._nudge, picture, registration, move = nudge, nudged, again, ""
         if not move:
             self._candidate = None
             self._reference = _updated(reference, picture, registration, time_s, settings)
+            self.to_view = _to_view(self._nudge, registration)
             return Health.OK, ""
         if time_s - self._moved_s >= settings.restless_s:
             self._unrest = 0
@@ -405,6 +443,7 @@ class HealthWatch:
         if candidate.looks < settings.settle_looks or time_s - candidate.since_s < settle_s:
             return False
         self._reference, self._candidate = candidate, None
+        self._nudge = self.to_view = None
         self._unrest = min(self._unrest + 1, 10)
         if self._adopt_new_pose:
             self.pose += 1
@@ -477,11 +516,24 @@ def _block_mean(picture: Array, side: int) -> Array:
     return _block_reduce(np.add, picture, side).astype(np.float32) / np.float32(side * side)
 
 
-def _measure(luma: Luma, rows: int | None) -> _Picture:
-    """Measure a look; ``rows`` is the height of the halved picture of the reference, if any."""
+def _measure(luma: Luma, rows: int | None, nudge: NDArray[np.float64] | None = None) -> _Picture:
+    """Measure a look.
+
+    Args:
+        luma: Its brightness.
+        rows: Height of the halved picture of the reference, if there is one.
+        nudge: Where its pixels lie in the reference, for a picture of width 1.
+    """
     rows = rows or max(luma.shape[0] // 2, 2 * _BLOCK)
     if luma.shape[1] != 2 * _WORK_WIDTH or luma.shape[0] // 2 != rows:
         luma = cv2.resize(luma, (2 * _WORK_WIDTH, 2 * rows), interpolation=cv2.INTER_AREA)
+    if nudge is not None:
+        luma = cv2.warpAffine(
+            luma,
+            _scaled(nudge, 2 * _WORK_WIDTH),
+            (luma.shape[1], luma.shape[0]),
+            borderMode=cv2.BORDER_REPLICATE,
+        )
     full = luma[: 2 * rows].astype(np.float32)
     half = cv2.resize(full, (_WORK_WIDTH, rows), interpolation=cv2.INTER_AREA)
     x, y, strength = _gradient(cv2.GaussianBlur(half, (0, 0), 1.0))
@@ -594,6 +646,81 @@ def _shifted(structure: Array, shift: tuple[float, float]) -> Array:
     size = (structure.shape[1], structure.shape[0])
     moved: Array = cv2.warpAffine(structure, matrix, size)
     return moved
+
+
+def _scaled(transform: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """A transform of pictures of width 1 as one of pictures of another width."""
+    scaled = transform.copy()
+    scaled[:, 2] *= width
+    return scaled
+
+
+def _to_view(
+    nudge: NDArray[np.float64] | None, registration: _Registration
+) -> NDArray[np.float64] | None:
+    """Where pixels lie in the reference, for a picture of width 1; ``None`` when as always."""
+    x, y = registration.shift
+    if nudge is None and np.hypot(x, y) < _STILL_SHIFT:
+        return None
+    transform = np.eye(2, 3) if nudge is None else nudge.copy()
+    transform[:, 2] -= np.array([x, y]) / _WORK_WIDTH
+    return transform
+
+
+def _nudge(
+    picture: _Picture, reference: _Reference, settings: HealthSettings
+) -> NDArray[np.float64] | None:
+    """Find the shift, turn and zoom that bring a nudged view back onto its reference.
+
+    Tiles of the reference with lasting edges are looked for near their place; most of them must
+    agree on one similarity (RANSAC).
+
+    Returns:
+        ``(2, 3)`` float64 for a picture of width 1, or ``None`` when the view is not just nudged.
+    """
+    height, width = reference.structure.shape[:2]
+    reach = round(width * (settings.nudge_share + np.radians(settings.nudge_deg) / 2)) + 2
+    here: list[tuple[float, float]] = []
+    there: list[tuple[float, float]] = []
+    tiles = 0
+    for top in range(0, height - _TILE + 1, _TILE // 2):
+        for left in range(0, width - _TILE + 1, _TILE // 2):
+            tile = reference.structure[top : top + _TILE, left : left + _TILE]
+            if float((tile * tile).sum()) < 0.04 * _TILE**2:
+                continue
+            tiles += 1
+            y1, x1 = max(top - reach, 0), max(left - reach, 0)
+            around = picture.structure[y1 : top + _TILE + reach, x1 : left + _TILE + reach]
+            likeness = cv2.matchTemplate(around, tile, cv2.TM_CCORR_NORMED)
+            _, best, _, (x, y) = cv2.minMaxLoc(likeness)
+            if best < _TILE_LIKENESS:
+                continue
+            here.append(
+                (
+                    x1 + x + _subpixel(likeness[y], x) * (0 < x < likeness.shape[1] - 1),
+                    y1 + y + _subpixel(likeness[:, x], y) * (0 < y < likeness.shape[0] - 1),
+                )
+            )
+            there.append((left, top))
+    if len(here) < max(_LEAST_TILES, 0.4 * tiles):
+        return None
+    middle = (_TILE - 1) / 2
+    transform, agree = cv2.estimateAffinePartial2D(
+        np.array(here) + middle, np.array(there) + middle, ransacReprojThreshold=1.0
+    )
+    if transform is None or agree.sum() < max(_LEAST_TILES, 0.6 * len(here)):
+        return None
+    zoom = float(np.hypot(transform[0, 0], transform[1, 0]))
+    turn = float(np.degrees(np.arctan2(transform[1, 0], transform[0, 0])))
+    centre = np.array([width / 2, height / 2])
+    shift = transform[:, :2] @ centre + transform[:, 2] - centre
+    if (
+        abs(zoom - 1) > settings.nudge_zoom
+        or abs(turn) > settings.nudge_deg
+        or float(np.hypot(*shift)) > settings.nudge_share * width
+    ):
+        return None
+    return _scaled(transform.astype(np.float64), 1 / width)
 
 
 def _lost_texture(

@@ -1,24 +1,25 @@
-"""Which detection belongs to which place: by place alone, one to one, in any order of input."""
+"""Which detection belongs to which place: by place alone, one to one, in any order of input.
+
+A camera-day has tens of thousands of looks. What overlaps at all is found for a whole look at once;
+the few pairs that do are then worked on one by one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from math import hypot, isnan, sqrt
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vision.detect.detections import Detections
-from vision.observe.boxes import Boxes, areas, as_array, intersections
+from vision.observe.boxes import area, areas, as_array, intersections
 from vision.observe.families import FLAT, family_of
 from vision.observe.sighting import Box
 
-_NOT_ASKED = -1.0
-"""Stands for NaN, which cannot be sorted."""
 
-
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One thing as the detector saw it in one look, double boxes merged.
 
     Attributes:
@@ -28,6 +29,7 @@ class Candidate:
         votes: Summed confidence for each class that was given to it.
         flat: Whether it can hide nothing (dust, soil, hoarding).
         derelict: How derelict the second stage finds it, 0..1; ``None`` if it was not asked.
+        appearance: Signature of how it looks; ``None`` if none was taken.
     """
 
     family: str
@@ -36,6 +38,26 @@ class Candidate:
     votes: tuple[tuple[str, float], ...]
     flat: bool
     derelict: float | None = None
+    appearance: bytes | None = None
+
+
+class Touch(NamedTuple):
+    """A place and a candidate that overlap.
+
+    Attributes:
+        place: Index of the place.
+        found: Index of the candidate.
+        shared: Area that they share, in square pixels.
+    """
+
+    place: int
+    found: int
+    shared: float
+
+
+@lru_cache(maxsize=64)
+def _families(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(family_of(name) for name in names)
 
 
 def candidates(detections: Detections, merge_iou: float, min_confidence: float) -> list[Candidate]:
@@ -49,65 +71,113 @@ def candidates(detections: Detections, merge_iou: float, min_confidence: float) 
     Returns:
         Candidates by falling confidence; the same whatever the order of the detections.
     """
+    names, families = detections.names, _families(detections.names)
     rows = sorted(
-        (-confidence, family_of(name), name, tuple(box), derelict)
-        for box, confidence, name, derelict in zip(
-            detections.xyxy.tolist(),
-            detections.confidence.tolist(),
-            [detections.names[i] for i in detections.class_id.tolist()],
-            np.nan_to_num(detections.derelict, nan=_NOT_ASKED).tolist(),
-            strict=True,
+        (-confidence, families[class_id], names[class_id], tuple(box), row)
+        for row, (box, confidence, class_id) in enumerate(
+            zip(
+                detections.xyxy.tolist(),
+                detections.confidence.tolist(),
+                detections.class_id.tolist(),
+                strict=True,
+            )
         )
         if confidence >= min_confidence and box[2] > box[0] and box[3] > box[1]
     )
     if not rows:
         return []
-    boxes = as_array([row[3] for row in rows])
-    same = doubles(boxes, merge_iou)
-    owner = list(range(len(rows)))
-    for i, j in np.argwhere(np.triu(same, 1)).tolist():
-        if owner[i] == i and owner[j] == j and rows[i][1] == rows[j][1]:
-            owner[j] = i
-    votes: dict[int, dict[str, float]] = {}
+    owner = _owners(rows, merge_iou)
+    scores = detections.derelict
+    scored = not np.isnan(scores).all()
+    signed = set(detections.appearance[:, 0].nonzero()[0].tolist())
+    if not owner and not scored and not signed:
+        return [
+            Candidate(family, box, -rank, ((name, -rank),), name in FLAT)
+            for rank, family, name, box, _ in rows
+        ]
     derelict: dict[int, float] = {}
-    for j, i in enumerate(owner):
+    appearance: dict[int, bytes] = {}
+    votes: dict[int, dict[str, float]] = {}
+    for j in range(len(rows)):
+        i = owner.get(j, j)
+        votes.setdefault(i, {})
         name = rows[j][2]
-        if rows[j][4] != _NOT_ASKED:
-            derelict.setdefault(i, rows[j][4])
-        given = votes.setdefault(i, {})
-        given[name] = given.get(name, 0.0) - rows[j][0]
+        votes[i][name] = votes[i].get(name, 0.0) - rows[j][0]
+    if scored or signed:
+        for j in range(len(rows)):
+            i, row = owner.get(j, j), rows[j][4]
+            if scored and not isnan(scores[row]):
+                derelict.setdefault(i, float(scores[row]))
+            if row in signed:
+                appearance.setdefault(i, detections.appearance[row].tobytes())
     return [
         Candidate(
-            family=rows[i][1],
-            box=rows[i][3],
-            confidence=-rows[i][0],
-            votes=tuple(sorted(given.items())),
-            flat=rows[i][2] in FLAT,
-            derelict=derelict.get(i),
+            rows[i][1],
+            rows[i][3],
+            -rows[i][0],
+            tuple(sorted(given.items())) if len(given) > 1 else tuple(given.items()),
+            rows[i][2] in FLAT,
+            derelict.get(i),
+            appearance.get(i),
         )
-        for i, given in votes.items()
+        for i, given in sorted(votes.items())
     ]
 
 
-def doubles(boxes: Boxes, merge_iou: float) -> NDArray[np.bool_]:
-    """``(n, n)``: whether two boxes show one thing.
+_Row = tuple[float, str, str, Box, int]
+
+
+def _owners(rows: Sequence[_Row], merge_iou: float) -> dict[int, int]:
+    """For rows that show the same thing as an earlier row, that row."""
+    owner: dict[int, int] = {}
+    if len(rows) > 1:
+        boxes = as_array([row[3] for row in rows])
+        shared = intersections(boxes, boxes)
+        size = areas(boxes)
+        close = shared > min(merge_iou, 0.5) / 2 * (size[:, None] + size)
+        first, second = close.nonzero()
+        for i, j, common in zip(
+            first.tolist(), second.tolist(), shared[first, second].tolist(), strict=True
+        ):
+            if (
+                i < j
+                and i not in owner
+                and j not in owner
+                and rows[i][1] == rows[j][1]
+                and doubles(rows[i][3], rows[j][3], common, merge_iou)
+            ):
+                owner[j] = i
+    return owner
+
+
+def doubles(a: Box, b: Box, shared: float, merge_iou: float) -> bool:
+    """Whether two boxes that share an area show one thing.
 
     Either they overlap by more than ``merge_iou``, or one lies in the other and fills more than
     half of it: detectors like to box a thing whole and again without its far end.
     """
-    shared = intersections(boxes, boxes)
-    size = areas(boxes)
-    union = size[:, None] + size[None, :] - shared
-    nested = shared > 0.85 * np.minimum(size[:, None], size[None, :])
-    return np.asarray((shared > merge_iou * union) | (nested & (shared > 0.5 * union)))
+    size, other = area(a), area(b)
+    union = size + other - shared
+    if shared > merge_iou * union:
+        return True
+    return shared > 0.85 * min(size, other) and shared > 0.5 * union
+
+
+def touching(places: Sequence[Box], found: Sequence[Candidate]) -> list[Touch]:
+    """Places and candidates that overlap, by place and candidate."""
+    if not places or not found:
+        return []
+    shared = intersections(as_array(places), as_array([one.box for one in found]))
+    p, c = shared.nonzero()
+    return list(map(Touch, p.tolist(), c.tolist(), shared[p, c].tolist()))
 
 
 def match(
-    places: Boxes,
+    places: Sequence[Box],
     place_families: Sequence[str],
     second_chance: Sequence[bool],
     found: Sequence[Candidate],
-    shared: NDArray[np.float64],
+    touches: Sequence[Touch],
     *,
     match_iou: float,
     foot_distance: float,
@@ -119,11 +189,11 @@ def match(
     size whose lower middle is near its own, as when an umbrella or a passer-by cuts the box.
 
     Args:
-        places: ``(p, 4)`` boxes of the places, oldest first.
+        places: Boxes of the places, oldest first.
         place_families: Family of each place.
         second_chance: Whether a place may be matched by its lower middle.
         found: Candidates of this look.
-        shared: ``(p, c)`` areas shared by places and candidates.
+        touches: From :func:`touching`.
         match_iou: Least overlap.
         foot_distance: Largest distance of the lower middles, as share of the place's size (the
             root of its area).
@@ -131,54 +201,48 @@ def match(
     Returns:
         Index of the candidate for each matched place.
     """
-    if not len(places) or not found:
-        return {}
-    boxes = as_array([candidate.box for candidate in found])
-    place_size, size = areas(places), areas(boxes)
-    overlap = shared / (place_size[:, None] + size[None, :] - shared)
     matched: dict[int, int] = {}
     taken: set[int] = set()
 
     def take(order: list[tuple[float, int, int]]) -> None:
-        for _, p, c in sorted(order):
+        order.sort()
+        for _, p, c in order:
             if p not in matched and c not in taken:
                 matched[p] = c
                 taken.add(c)
 
-    def kin(p: int, c: int) -> bool:
-        return place_families[p] == found[c].family
-
-    take(
-        [
-            (-float(overlap[p, c]), p, c)
-            for p, c in np.argwhere(overlap >= match_iou).tolist()
-            if kin(p, c)
-        ]
-    )
-    left = [p for p in range(len(places)) if p not in matched and second_chance[p]]
-    if left and len(taken) < len(found):
-        near = []
-        for p in left:
-            x = (places[p, 0] + places[p, 2]) / 2
-            scale = float(np.sqrt(place_size[p]))
-            for c in range(len(found)):
-                if c in taken or not kin(p, c) or not 0.4 <= size[c] / place_size[p] <= 2.5:
-                    continue
-                distance = float(
-                    np.hypot((boxes[c, 0] + boxes[c, 2]) / 2 - x, boxes[c, 3] - places[p, 3])
-                )
-                if distance <= foot_distance * scale:
-                    near.append((distance / scale, p, c))
-        take(near)
+    order = []
+    for p, c, shared in touches:
+        if place_families[p] == found[c].family:
+            overlap = shared / (area(places[p]) + area(found[c].box) - shared)
+            if overlap >= match_iou:
+                order.append((-overlap, p, c))
+    take(order)
+    if len(taken) == len(found) or len(matched) == len(places):
+        return matched
+    near = []
+    for p, place in enumerate(places):
+        if p in matched or not second_chance[p]:
+            continue
+        x, size = (place[0] + place[2]) / 2, area(place)
+        reach = foot_distance * sqrt(size)
+        for c, candidate in enumerate(found):
+            box = candidate.box
+            if c in taken or abs(box[3] - place[3]) > reach:
+                continue
+            if candidate.family != place_families[p] or not 0.4 <= area(box) / size <= 2.5:
+                continue
+            distance = hypot((box[0] + box[2]) / 2 - x, box[3] - place[3])
+            if distance <= reach:
+                near.append((distance / sqrt(size), p, c))
+    take(near)
     return matched
 
 
-def covers(places: Boxes, found: Sequence[Candidate], frame_height: float) -> NDArray[np.bool_]:
-    """``(p, c)``: whether a candidate stands before a place and so may hide it.
+def covers(place: Box, candidate: Candidate, frame_height: float) -> bool:
+    """Whether a candidate stands before a place and so may hide it.
 
     What stands before another thing reaches lower in the picture, or to its lower edge.
     """
-    boxes = as_array([candidate.box for candidate in found])
-    flat = np.array([candidate.flat for candidate in found], bool)
-    foot = np.minimum(places[:, 3] + 0.05 * (places[:, 3] - places[:, 1]), 0.99 * frame_height)
-    return np.asarray((boxes[None, :, 3] >= foot[:, None]) & ~flat)
+    foot = min(place[3] + 0.05 * (place[3] - place[1]), 0.99 * frame_height)
+    return candidate.box[3] >= foot and not candidate.flat

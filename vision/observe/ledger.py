@@ -16,7 +16,7 @@ class Interval(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass
+@dataclass(slots=True)
 class Ledger:
     """Seconds since first sight, in whole microseconds so that years add up exactly.
 

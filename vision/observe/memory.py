@@ -1,153 +1,46 @@
 """Place memory: what stands where in one view, over time.
 
 A sighting belongs to a place, not to a track: whatever of its family is detected there is taken for
-it, so a bus that passes, a detector that drops out or a box that jitters does not end it. All times
-are stream times; how often the camera looks does not matter.
+it, so a bus that passes, a detector that drops out or a box that jitters does not end it. Now and
+then, and whenever it was out of sight, how it looks is compared with how it looked
+(:mod:`vision.observe.appearance`): the same car for days is one sighting, another car that took the
+bay behind a bus or in an offline hour is another. Without signatures the place alone decides.
 
-Not told apart yet: another thing of the same family that takes the very place while the first one
-leaves.
+All times are stream times; how often the camera looks does not matter.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from statistics import median
+from typing import Any
 
-from vision.observe.association import Candidate, candidates, covers, doubles, match
-from vision.observe.boxes import areas, as_array, blend, intersections, iou, median_box, scaled
-from vision.observe.ledger import Interval, Ledger, microseconds
+from vision.detect.detections import Detections
+from vision.errors import InputError
+from vision.observe.appearance import Verdict
+from vision.observe.association import (
+    Candidate,
+    Touch,
+    candidates,
+    covers,
+    doubles,
+    match,
+    touching,
+)
+from vision.observe.boxes import area, blend, intersection, iou, median_box, scaled
+from vision.observe.ledger import Interval, microseconds
 from vision.observe.look import Health, Look
-from vision.observe.scores import robust_mean
+from vision.observe.memory_settings import MemorySettings
+from vision.observe.place import Doubt, Moment, Place
 from vision.observe.sighting import Box, Sighting
 
+__all__ = ["MemorySettings", "SightingMemory"]
 
-@dataclass(frozen=True)
-class MemorySettings:
-    """How places are remembered.
-
-    Attributes:
-        start_confidence: A new place needs a detection at least this confident.
-        start_thresholds: The same for classes that have a threshold of their own.
-        keep_confidence: A known place is confirmed by less: light changes lower the score of what
-            still stands there.
-        merge_iou: Boxes of one family in one look that overlap more are one thing.
-        match_iou: A detection belongs to a place that it overlaps at least this much.
-        foot_distance: Second chance of a standing thing: largest distance of the lower middles, as
-            share of the root of its area.
-        stand_iou: Overlap with its first place from which a thing counts as unmoved.
-        stand_looks: Looks that must see a thing unmoved before it stands.
-        stand_after_s: Seconds observed unmoved before it stands.
-        moved_iou: A standing thing has moved when the median of its recent boxes overlaps its place
-            less; it is a new sighting then.
-        recent_looks: Boxes in that median.
-        follow_share: Share by which a place follows its recent boxes in a look (a swaying camera);
-            more in its first looks, for the first box may be a bad one.
-        hidden_share: Share of a place that other things must cover to hide it.
-        hidden_excess: By how much that must exceed what usually covers it while it is seen.
-        max_hidden_s: A standing thing that stays hidden longer is given up.
-        absent_looks: Clean looks without it, at least, before a thing is gone.
-        gone_after_s: Seconds without it, at least, before a thing is gone.
-        absent_chance: A thing is gone when so many misses in a row were less likely than this for
-            a thing detected as often as it was. A flickering detection thus gets more patience.
-        min_detection_rate: Floor of that rate: bounds the patience.
-        min_steadiness: Share of recent sights that must find a standing thing unmoved; one far off
-            weighs threefold. Below it is dense traffic that happens to meet one place again and
-            again; a parked car whose box jitters by 15 % stays clear of it.
-        pass_looks: A thing that does not stand is dropped after so many looks without it.
-        pass_hidden_s: Or when it stays hidden longer.
-        gap_s: A pause between looks is a gap only when longer than this.
-        gap_factor: And longer than this many usual pauses.
-        scored_looks: Scores of the second stage that are kept, the latest.
-    """
-
-    start_confidence: float = 0.25
-    start_thresholds: Mapping[str, float] = field(default_factory=dict)
-    keep_confidence: float = 0.1
-    merge_iou: float = 0.7
-    match_iou: float = 0.3
-    foot_distance: float = 0.2
-    stand_iou: float = 0.6
-    stand_looks: int = 2
-    stand_after_s: float = 3.0
-    moved_iou: float = 0.5
-    recent_looks: int = 5
-    follow_share: float = 0.05
-    hidden_share: float = 0.35
-    hidden_excess: float = 0.2
-    max_hidden_s: float = 3600.0
-    absent_looks: int = 3
-    gone_after_s: float = 20.0
-    absent_chance: float = 1e-5
-    min_detection_rate: float = 0.35
-    min_steadiness: float = 0.6
-    pass_looks: int = 2
-    pass_hidden_s: float = 60.0
-    gap_s: float = 60.0
-    gap_factor: float = 5.0
-    scored_looks: int = 8
-
-
-@dataclass
-class _Place:
-    """A sighting in the making; the memory's own record."""
-
-    id: int
-    family: str
-    anchor: Box
-    first_seen_us: int
-    last_seen_us: int
-    recent: deque[Box]
-    confidences: deque[float]
-    scores: deque[float]
-    box: Box
-    derelict_looks: int = 0
-    votes: dict[str, float] = field(default_factory=dict)
-    share: dict[str, float] = field(default_factory=dict)
-    class_name: str = ""
-    ledger: Ledger = field(default_factory=Ledger)
-    seen: bool = True
-    absent: bool = False
-    misses: int = 0
-    first_miss_us: int = 0
-    looks_seen: int = 1
-    looks_still: int = 1
-    standing: bool = False
-    detection_rate: float = 0.9
-    steadiness: float = 0.85
-    usual_cover: float = 0.0
-
-    def vote(self, candidate: Candidate) -> None:
-        for name, weight in candidate.votes:
-            self.votes[name] = self.votes.get(name, 0.0) + weight
-        self.confidences.append(candidate.confidence)
-        if candidate.derelict is not None:
-            self.scores.append(candidate.derelict)
-            self.derelict_looks += 1
-        total = sum(self.votes.values())
-        self.share = {name: self.votes[name] / total for name in sorted(self.votes)}
-        self.class_name = min(self.share, key=lambda name: (-self.share[name], name))
-
-    def snapshot(self, ended_us: int | None = None) -> Sighting:
-        last_seen_s = self.last_seen_us / 1e6
-        return Sighting(
-            id=self.id,
-            class_name=self.class_name,
-            class_share=self.share,
-            box=self.box,
-            confidence=min(sum(self.confidences) / len(self.confidences), 1.0),
-            first_seen_s=self.first_seen_us / 1e6,
-            last_seen_s=last_seen_s,
-            absent_since_s=last_seen_s if self.absent else None,
-            ended_s=None if ended_us is None else ended_us / 1e6,
-            dwell=self.ledger.dwell(until_last_seen=ended_us is not None),
-            looks_seen=self.looks_seen,
-            standing=self.standing,
-            derelict=robust_mean(self.scores),
-            derelict_looks=self.derelict_looks,
-        )
+STATE_VERSION = 1
 
 
 class SightingMemory:
@@ -162,22 +55,23 @@ class SightingMemory:
     sightings at once.
     """
 
-    def __init__(self, settings: MemorySettings = MemorySettings()) -> None:
+    def __init__(self, settings: MemorySettings | None = None) -> None:
         """Start with an empty memory."""
-        self.settings = settings
-        self._places: list[_Place] = []
+        self.settings = settings or MemorySettings()
+        self._places: list[Place] = []
         self._next_id = 1
         self._last: Look | None = None
-        self._last_judged: Look | None = None
-        self._pauses: deque[int] = deque(maxlen=9)
+        self._judged = False
+        self._pauses: deque[int] = deque(maxlen=_PAUSES)
 
     def update(self, look: Look) -> tuple[Sighting, ...]:
         """Take in a look.
 
         Args:
-            look: The next look of the stream. With ``inspected=False`` what was seen last is taken
-                as seen again and what was missed last as no new miss, for nothing has changed. An
-                unhealthy look only advances the ledgers.
+            look: The next look of the stream, its boxes in the view's frame of reference
+                (:meth:`~vision.observe.look.Look.registered`). With ``inspected=False`` what was
+                seen last is taken as seen again and what was missed last as no new miss, for
+                nothing has changed. An unhealthy look only advances the ledgers.
 
         Returns:
             Sightings that are alive, and those that ended in this very look (``ended_s`` is set),
@@ -187,48 +81,91 @@ class SightingMemory:
             ValueError: The look is not later than the one before.
         """
         now = microseconds(look.time_s)
-        previous, self._last = self._last, look
+        previous = self._last
         ended: list[Sighting] = []
         pause = 0
         if previous is not None:
             pause = now - microseconds(previous.time_s)
             if pause <= 0:
-                self._last = previous
                 raise ValueError(f"look at {look.time_s} s is not after {previous.time_s} s")
             if look.pose != previous.pose:
                 ended = [place.snapshot(now) for place in self._places]
                 self._places = []
-                self._last_judged = None
+                self._judged = False
             elif look.frame_size != previous.frame_size:
                 self._rescale(previous.frame_size, look.frame_size)
-                self._last_judged = None
+                self._judged = False
+        self._last = look
         unknown = self._is_gap(pause) or (
             previous is not None and (previous.health, look.health) != (Health.OK, Health.OK)
         )
         if look.health is not Health.OK:
             for place in self._places:
                 place.ledger.add(Interval.UNKNOWN, pause, seen=False)
-        elif not look.inspected and self._last_judged is not None:
-            self._repeat(now, pause, unknown=unknown)
-            ended += self._give_up(now)
-            self._last_judged = look
         else:
-            ended += self._inspect(look, now, pause, unknown=unknown)
+            if look.inspected or not self._judged:
+                ended += self._inspect(look, now, pause, unknown=unknown)
+            else:
+                self._repeat(now, pause, unknown=unknown)
             ended += self._give_up(now)
-            self._last_judged = look
-        return tuple(
-            sorted(
-                [*(p.snapshot() for p in self._places), *ended], key=lambda sighting: sighting.id
-            )
-        )
+            self._judged = True
+        sightings = [place.snapshot() for place in self._places]
+        if ended:
+            sightings = sorted([*sightings, *ended], key=lambda sighting: sighting.id)
+        return tuple(sightings)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that is remembered, JSON-able; see :meth:`restore`."""
+        last = self._last
+        return {
+            "version": STATE_VERSION,
+            "next_id": self._next_id,
+            "last": None
+            if last is None
+            else {
+                "camera_id": last.camera_id,
+                "time_s": last.time_s,
+                "timestamp": last.timestamp.isoformat(),
+                "frame_size": list(last.frame_size),
+                "health": last.health.value,
+                "pose": last.pose,
+            },
+            "judged": self._judged,
+            "pauses_us": list(self._pauses),
+            "places": [place.state() for place in self._places],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where :meth:`state` was taken, also after a round through JSON.
+
+        Args:
+            state: From a memory of the same settings.
+
+        Raises:
+            InputError: The state is of another version or is none.
+        """
+        try:
+            if state["version"] != STATE_VERSION:
+                raise InputError(
+                    f"state of a memory: version {state['version']}, this one reads {STATE_VERSION}"
+                )
+            last = state["last"]
+            self._last = None if last is None else _restored_look(last)
+            self._next_id = int(state["next_id"])
+            self._judged = bool(state["judged"])
+            self._pauses = deque(state["pauses_us"], maxlen=_PAUSES)
+            self._places = [Place.restored(place) for place in state["places"]]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"no state of a memory: {error!r}") from error
 
     def _is_gap(self, pause: int) -> bool:
         """Whether a pause is longer than looks of this stream usually are apart."""
         if pause <= 0:
             return False
         self._pauses.append(pause)
-        usual = median(self._pauses)
-        return pause > max(self.settings.gap_s * 1e6, self.settings.gap_factor * usual)
+        if pause <= self.settings.gap_s * 1e6:
+            return False
+        return pause > self.settings.gap_factor * median(self._pauses)
 
     def _rescale(self, old: tuple[int, int], new: tuple[int, int]) -> None:
         """Carry places over to another frame size, as after a reconnection."""
@@ -236,32 +173,22 @@ class SightingMemory:
         for place in self._places:
             place.anchor = scaled(place.anchor, x_scale, y_scale)
             place.box = scaled(place.box, x_scale, y_scale)
-            place.recent = deque(
-                (scaled(box, x_scale, y_scale) for box in place.recent),
-                maxlen=self.settings.recent_looks,
-            )
+            place.recent = [scaled(box, x_scale, y_scale) for box in place.recent]
 
     def _repeat(self, now: int, pause: int, *, unknown: bool) -> None:
         """Nothing changed since the last inspected look."""
         for place in self._places:
-            self._enter(place, now, pause, seen=place.seen, unknown=unknown)
+            place.enter(now, pause, seen=place.seen, unknown=unknown)
             if place.seen:
                 place.looks_seen += 1
                 place.looks_still += 1
                 self._settle(place)
 
-    def _enter(self, place: _Place, now: int, pause: int, *, seen: bool, unknown: bool) -> None:
-        """Enter the time since the last look into a place's ledger."""
-        interval = Interval.OBSERVED if seen and place.seen else Interval.BRIDGED
-        place.ledger.add(Interval.UNKNOWN if unknown else interval, pause, seen=seen)
-        place.seen = seen
-        if seen:
-            place.last_seen_us = now
-
-    def _settle(self, place: _Place) -> None:
+    def _settle(self, place: Place) -> None:
         """Let a thing stand that was seen unmoved long enough."""
         if (
-            place.looks_still >= self.settings.stand_looks
+            not place.standing
+            and place.looks_still >= self.settings.stand_looks
             and place.ledger.observed_us >= self.settings.stand_after_s * 1e6
         ):
             place.standing = True
@@ -270,142 +197,218 @@ class SightingMemory:
         settings = self.settings
         found = candidates(look.detections, settings.merge_iou, settings.keep_confidence)
         places = self._places
-        boxes = as_array([place.box for place in places])
-        shared = intersections(boxes, as_array([candidate.box for candidate in found]))
+        boxes = [place.box for place in places]
+        touches = touching(boxes, found)
         matched = match(
             boxes,
             [place.family for place in places],
             [place.standing for place in places],
             found,
-            shared,
+            touches,
             match_iou=settings.match_iou,
             foot_distance=settings.foot_distance,
         )
-        cover = shared * covers(boxes, found, look.frame_size[1]) / areas(boxes)[:, None]
-        for p, c in matched.items():
-            cover[p, c] = 0.0
-        covered = cover.sum(axis=1).clip(max=1.0).tolist()
-
+        covered = _covered(boxes, found, touches, matched, look.frame_size[1])
         ended: list[Sighting] = []
-        kept: list[_Place] = []
+        kept: list[Place] = []
+        fresh: list[Place] = []
         newcomers: list[Candidate] = []
         for p, place in enumerate(places):
-            if p in matched:
-                candidate = found[matched[p]]
-                if self._see(place, candidate, now, pause, covered[p], unknown=unknown):
-                    kept.append(place)
-                else:
-                    place.absent = True
-                    ended.append(place.snapshot(now))
-                    newcomers.append(candidate)
+            c = matched.get(p)
+            if c is None:
+                self._miss(place, covered[p], now, pause, unknown=unknown)
+                kept.append(place)
                 continue
-            self._enter(place, now, pause, seen=False, unknown=unknown)
-            hidden = covered[p] >= max(
-                settings.hidden_share, place.usual_cover + settings.hidden_excess
-            )
-            if not hidden:
+            candidate = found[c]
+            box = place.box
+            if place.standing and place.is_steady(candidate.box, settings.steady_share):
+                aim = _Aim(candidate, 1.0, False, covered[p], [], box)
+                aim.recent = place.recent
+                aim.recent.append(candidate.box)
+                if len(aim.recent) > settings.recent_looks:
+                    del aim.recent[0]
+            else:
+                aim = self._aim(place, candidate, covered[p])
+            if aim.left:
                 place.absent = True
-                place.misses += 1
-                if place.misses == 1:
-                    place.first_miss_us = now
-            kept.append(place)
-        taken = set(matched.values())
-        newcomers += [candidate for c, candidate in enumerate(found) if c not in taken]
-        for candidate in sorted(newcomers, key=lambda one: (-one.confidence, one.family, one.box)):
-            name = max(candidate.votes, key=lambda vote: vote[1])[0]
-            if candidate.confidence >= settings.start_thresholds.get(
-                name, settings.start_confidence
-            ):
-                kept.append(self._begin(candidate, now))
-        self._places, absorbed = _without_doubles(kept, now, settings.merge_iou)
+                ended.append(place.snapshot(now))
+                newcomers.append(candidate)
+                continue
+            seen = self._see(place, aim, now, pause, unknown=unknown)
+            if seen is not place:
+                ended.append(place.snapshot(now))
+            if seen.box is not box:
+                fresh.append(seen)
+            kept.append(seen)
+        if len(matched) < len(found) or newcomers:
+            taken = set(matched.values())
+            newcomers += [candidate for c, candidate in enumerate(found) if c not in taken]
+            newcomers.sort(key=lambda one: (-one.confidence, one.family, one.box))
+            for candidate in newcomers:
+                name = max(candidate.votes, key=lambda vote: vote[1])[0]
+                if candidate.confidence >= settings.start_thresholds.get(
+                    name, settings.start_confidence
+                ):
+                    fresh.append(self._begin(candidate, now))
+                    kept.append(fresh[-1])
+        if ended:
+            kept.sort(key=lambda place: place.id)
+        self._places, absorbed = _without_doubles(kept, fresh, now, settings.merge_iou)
         return ended + absorbed
 
-    def _begin(self, candidate: Candidate, now: int) -> _Place:
-        place = _Place(
-            id=self._next_id,
-            family=candidate.family,
-            anchor=candidate.box,
-            first_seen_us=now,
-            last_seen_us=now,
-            recent=deque([candidate.box], maxlen=self.settings.recent_looks),
-            confidences=deque(maxlen=self.settings.recent_looks),
-            scores=deque(maxlen=self.settings.scored_looks),
-            box=candidate.box,
-        )
-        place.vote(candidate)
+    def _begin(self, candidate: Candidate, now: int) -> Place:
+        place = Place(self._next_id, candidate, now)
         self._next_id += 1
+        place.vote(candidate, self.settings)
+        if candidate.appearance is not None:
+            place.sign(candidate.appearance, 0.0, now, self.settings)
         return place
 
-    def _see(
-        self,
-        place: _Place,
-        candidate: Candidate,
-        now: int,
-        pause: int,
-        covered: float,
-        *,
-        unknown: bool,
-    ) -> bool:
+    def _aim(self, place: Place, candidate: Candidate, covered: float) -> _Aim:
+        """How the detection that a place was matched to lies on it."""
+        settings = self.settings
+        box, anchor = candidate.box, place.anchor
+        shared, size = intersection(box, anchor), area(box)
+        overlap = shared / (size + area(anchor) - shared)
+        partly = place.standing and overlap < settings.stand_iou and shared >= 0.85 * size
+        aim = _Aim(candidate, overlap, partly, covered)
+        if partly and covered >= place.usual_cover + settings.hidden_excess:
+            return aim
+        aim.recent = [*place.recent, box][-settings.recent_looks :]
+        middle = median_box(aim.recent)
+        if place.standing:
+            aim.left = len(aim.recent) >= 3 and iou(middle, anchor) < settings.moved_iou
+        elif overlap < settings.stand_iou:
+            aim.left = place.looks_seen < 3 or iou(middle, anchor) < settings.stand_iou
+        steady = place.standing and place.is_steady(middle, settings.steady_share)
+        aim.box = place.box if steady else middle
+        return aim
+
+    def _see(self, place: Place, aim: _Aim, now: int, pause: int, *, unknown: bool) -> Place:
         """Confirm a place by a detection.
 
         One that lies too far off neither confirms a standing thing nor speaks against it: should
         more of them follow, the thing has moved since it was last seen at its place.
 
         Returns:
-            Whether the thing is still at its place; if not, the record is left as it was before.
+            The place, or that of another thing if another has taken it.
         """
-        settings = self.settings
-        overlap = iou(candidate.box, place.anchor)
-        still = overlap >= settings.stand_iou
-        recent = list(place.recent)
-        partly = place.standing and not still and _is_part(candidate.box, place.anchor)
-        if partly and covered >= place.usual_cover + settings.hidden_excess:
-            box = place.box
-        else:
-            recent = [*recent, candidate.box][-settings.recent_looks :]
-            box = median_box(recent)
-            kept_share = iou(box, place.anchor)
+        settings, candidate = self.settings, aim.candidate
+        still = aim.overlap >= settings.stand_iou
+        away = place.is_away(now, settings, unknown=unknown)
+        before = Moment.of(place) if away or candidate.appearance is not None else None
+        if aim.box is not None:
+            place.recent = aim.recent
+            place.box = aim.box
             if place.standing:
-                if len(recent) >= 3 and kept_share < settings.moved_iou:
-                    return False
-            elif not still and (place.looks_seen < 3 or kept_share < settings.stand_iou):
-                return False
-            place.recent.append(candidate.box)
-            place.box = box
-            if place.standing:
-                if overlap < settings.moved_iou:
-                    self._enter(place, now, pause, seen=False, unknown=unknown)
+                if aim.overlap < settings.moved_iou:
+                    place.enter(now, pause, seen=False, unknown=unknown)
                     place.steadiness *= 1 - _FAR_OFF_WEIGHT * _STEADINESS_RATE
-                    return True
-                share = max(settings.follow_share, 1 / place.looks_seen)
-                place.anchor = blend(place.anchor, box, share)
-        self._enter(place, now, pause, seen=True, unknown=unknown)
-        place.vote(candidate)
+                    return place
+                if place.anchor is not aim.box:
+                    share = max(settings.follow_share, 1 / place.looks_seen)
+                    anchor = blend(place.anchor, aim.box, share)
+                    near = place.is_steady(anchor, _CAUGHT_UP)
+                    place.anchor = aim.box if near else anchor
+        place.enter(now, pause, seen=True, unknown=unknown)
+        place.vote(candidate, settings)
         place.looks_seen += 1
-        place.detection_rate *= (1 - _DETECTION_RATE) ** place.misses
+        if place.misses:
+            place.detection_rate *= (1 - _DETECTION_RATE) ** place.misses
+            place.misses = 0
         place.detection_rate += _DETECTION_RATE * (1 - place.detection_rate)
-        place.misses = 0
         place.absent = False
-        place.steadiness += _STEADINESS_RATE * (float(still or partly) - place.steadiness)
+        place.steadiness += _STEADINESS_RATE * ((still or aim.partly) - place.steadiness)
         if still:
-            place.usual_cover += _COVER_RATE * (covered - place.usual_cover)
+            place.usual_cover += _COVER_RATE * (aim.cover - place.usual_cover)
             place.looks_still += 1
             self._settle(place)
-        return True
+        if before is None:
+            return place
+        return self._recognise(place, aim, before, now, away=away)
+
+    def _miss(self, place: Place, covered: float, now: int, pause: int, *, unknown: bool) -> None:
+        """A place without a detection counts as missed, unless something hides it."""
+        settings = self.settings
+        place.enter(now, pause, seen=False, unknown=unknown)
+        back_us = place.last_seen_us + microseconds(settings.swap_after_s)
+        place.sign_from_us = min(place.sign_from_us, back_us)
+        if covered < max(settings.hidden_share, place.usual_cover + settings.hidden_excess):
+            place.absent = True
+            place.misses += 1
+            if place.misses == 1:
+                place.first_miss_us = now
+
+    def _recognise(self, place: Place, aim: _Aim, before: Moment, now: int, *, away: bool) -> Place:
+        """Compare how a confirmed thing looks with how it looked.
+
+        Args:
+            place: The place after this look.
+            aim: The detection that confirmed it.
+            before: As it was before this look.
+            now: Time of this look.
+            away: Whether it was out of sight long enough for another thing to take its place.
+
+        Returns:
+            The place, or that of another thing if another has taken it; the first one is then as
+            it was before it went out of sight.
+        """
+        settings, signature = self.settings, aim.candidate.appearance
+        back = Moment.of(place, votes=before.votes)
+        if away:
+            place.doubt = Doubt(
+                place.doubt.before if place.doubt and place.doubt.out_of_sight else before,
+                back,
+                out_of_sight=True,
+            )
+        if place.likeness is None and signature is not None:
+            place.sign(signature, aim.cover, now, settings)
+        if place.likeness is None or signature is None:
+            if away:
+                place.sign_from_us = now
+            return place
+        doubt = place.doubt
+        if abs(aim.cover - place.signed_cover) > settings.signed_cover:
+            # Something else is in the picture now. If it stays, it belongs there.
+            stale = now - place.likeness.latest_us >= settings.sign_every_s * 1e6
+            if stale and doubt is None:
+                place.sign(signature, aim.cover, now, settings)
+            elif away:
+                place.sign_from_us = now
+            return place
+        verdict = place.likeness.verdict(signature)
+        if verdict is not Verdict.OTHER:
+            if doubt is not None and (
+                place.likeness.verdict(signature, doubt.before.last_seen_us) is Verdict.SAME
+            ):
+                place.doubt = None
+            if verdict is not Verdict.UNSURE:
+                place.sign(signature, aim.cover, now, settings)
+            return place
+        alike = place.likeness.stranger(signature, now)
+        if doubt is None or (place.likeness.unlike == 1 and not doubt.out_of_sight):
+            place.doubt = doubt = Doubt(before, back, out_of_sight=False)
+        place.sign_from_us = now
+        needed = settings.stranger_looks if doubt.out_of_sight else settings.stranger_looks_in_sight
+        if before.standing and alike < needed and place.likeness.unlike < settings.unlike_looks:
+            return place
+        other = place.taken_by_other(self._next_id, doubt)
+        self._next_id += 1
+        self._settle(other)
+        return other
 
     def _give_up(self, now: int) -> list[Sighting]:
         """Drop what is gone, passed or no standing thing after all."""
         ended: list[Sighting] = []
-        kept: list[_Place] = []
         for place in self._places:
             if self._is_gone(place, now):
                 ended.append(place.snapshot(now))
-            else:
-                kept.append(place)
-        self._places = kept
+        if ended:
+            gone = {sighting.id for sighting in ended}
+            self._places = [place for place in self._places if place.id not in gone]
         return ended
 
-    def _is_gone(self, place: _Place, now: int) -> bool:
+    def _is_gone(self, place: Place, now: int) -> bool:
         settings = self.settings
         unseen_us = place.ledger.pending_bridged_us
         if not place.standing:
@@ -414,6 +417,8 @@ class SightingMemory:
             return True
         if unseen_us > settings.max_hidden_s * 1e6:
             return True
+        if place.misses < settings.absent_looks:
+            return False
         rate = min(max(place.detection_rate, settings.min_detection_rate), 0.99)
         patience = math.ceil(math.log(settings.absent_chance) / math.log(1 - rate))
         return (
@@ -422,33 +427,100 @@ class SightingMemory:
         )
 
 
+_PAUSES = 9
 _STEADINESS_RATE = 0.05
 _DETECTION_RATE = 0.05
 _FAR_OFF_WEIGHT = 3
 _COVER_RATE = 0.2
+_CAUGHT_UP = 0.001
 
 
-def _is_part(box: Box, whole: Box) -> bool:
-    """Whether a box is what is left in view of a half-hidden thing."""
-    one, other = as_array([box]), as_array([whole])
-    return float(intersections(one, other)[0, 0]) >= 0.85 * float(areas(one)[0])
+@dataclass(slots=True, eq=False)
+class _Aim:
+    """How a detection lies on the place that it was matched to.
+
+    Attributes:
+        candidate: The detection.
+        overlap: With the place.
+        partly: It is what is left in view of a half-hidden standing thing.
+        cover: Share of the place that others cover in this look.
+        recent: Recent boxes of the place with this one; none when it is half hidden.
+        box: Their median.
+        left: Whether the thing has left its place.
+    """
+
+    candidate: Candidate
+    overlap: float
+    partly: bool
+    cover: float
+    recent: list[Box] = field(default_factory=list)
+    box: Box | None = None
+    left: bool = False
+
+
+def _covered(
+    boxes: Sequence[Box],
+    found: Sequence[Candidate],
+    touches: Sequence[Touch],
+    matched: Mapping[int, int],
+    frame_height: float,
+) -> list[float]:
+    """Share of each place that things before it cover, its own detection left out."""
+    covered = [0.0] * len(boxes)
+    for p, c, shared in touches:
+        if matched.get(p) != c and covers(boxes[p], found[c], frame_height):
+            covered[p] += shared
+    return [
+        min(shared / area(box), 1.0) if shared else 0.0
+        for shared, box in zip(covered, boxes, strict=True)
+    ]
 
 
 def _without_doubles(
-    places: list[_Place], now: int, merge_iou: float
-) -> tuple[list[_Place], list[Sighting]]:
-    """Let the older of two sightings of one family at one place stay."""
-    if len(places) < 2:
+    places: list[Place], fresh: Sequence[Place], now: int, merge_iou: float
+) -> tuple[list[Place], list[Sighting]]:
+    """Let the older of two sightings of one family at one place stay.
+
+    Args:
+        places: All places by rising id.
+        fresh: Those that are new or whose box changed; others are no doubles of each other.
+        now: Time of the look.
+        merge_iou: See :class:`~vision.observe.memory_settings.MemorySettings`.
+    """
+    pairs = set()
+    for one in fresh:
+        box, family, number = one.box, one.family, one.id
+        left, right = box[0], box[2]
+        for other in places:
+            if other.family == family and other is not one:
+                edges = other.box
+                if edges[0] < right and left < edges[2]:
+                    shared = intersection(box, edges)
+                    if shared and doubles(box, edges, shared, merge_iou):
+                        first, second = sorted((number, other.id))
+                        pairs.add((first, second))
+    if not pairs:
         return places, []
-    double = doubles(as_array([place.box for place in places]), merge_iou)
     gone: set[int] = set()
-    for i in range(len(places)):
-        if i in gone or not double[i, i + 1 :].any():
-            continue
-        for j in range(i + 1, len(places)):
-            if double[i, j] and places[i].family == places[j].family:
-                gone.add(j)
+    for first, second in sorted(pairs):
+        if first not in gone:
+            gone.add(second)
     return (
-        [place for i, place in enumerate(places) if i not in gone],
-        [places[j].snapshot(now) for j in sorted(gone)],
+        [place for place in places if place.id not in gone],
+        [place.snapshot(now) for place in places if place.id in gone],
+    )
+
+
+def _restored_look(state: Mapping[str, Any]) -> Look:
+    """What the next look is compared with."""
+    width, height = state["frame_size"]
+    return Look(
+        camera_id=state["camera_id"],
+        time_s=state["time_s"],
+        timestamp=datetime.fromisoformat(state["timestamp"]),
+        frame_size=(width, height),
+        health=Health(state["health"]),
+        pose=state["pose"],
+        inspected=True,
+        detections=Detections.empty(),
     )

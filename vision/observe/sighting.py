@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Box = tuple[float, float, float, float]
 """``x1, y1, x2, y2`` in pixels of the frame."""
 
 
-@dataclass(frozen=True)
-class Dwell:
+class Dwell(NamedTuple):
     """Ledger of the seconds since a thing was first seen, in stream time.
 
     Attributes:
@@ -28,8 +27,7 @@ class Dwell:
         return self.observed_s + self.bridged_s + self.unknown_s
 
 
-@dataclass(frozen=True)
-class Sighting:
+class Sighting(NamedTuple):
     """Snapshot of one sighting after a look.
 
     Attributes:
@@ -49,6 +47,7 @@ class Sighting:
         derelict: How derelict the second stage finds it, 0..1, over its latest scored looks
             (:func:`vision.observe.scores.robust_mean`); ``None`` without any.
         derelict_looks: Looks that the second stage has scored so far.
+        sign_from_s: Stream time from which a further signature of how it looks is wanted.
     """
 
     id: int
@@ -65,3 +64,4 @@ class Sighting:
     standing: bool
     derelict: float | None = None
     derelict_looks: int = 0
+    sign_from_s: float = 0.0

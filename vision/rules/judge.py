@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vision.detect.detections import Detections
-from vision.observe.look import Health, Look
+from vision.observe.look import Affine, Health, Look, carried_box, inverse
 from vision.observe.memory import SightingMemory
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding, Rule, Violation
@@ -68,6 +68,7 @@ class Judge:
         Raises:
             ValueError: The look is not later than the one before.
         """
+        to_view, look = look.to_view, look.registered()
         look = self._without_ignored(look)
         sightings = self._memory.update(look)
         self._sightings = sightings
@@ -84,7 +85,7 @@ class Judge:
         for rule in self._rules:
             for finding in rule.judge(look, sightings):
                 held.add((rule.kind, finding.key))
-                self._enter(rule, finding, look)
+                self._enter(rule, _in_frame(finding, to_view), look)
             wants = rule.wants_closer_look(look, sightings) or wants
         for case_key in [key for key in self._followed if key not in held]:
             case = self._followed[case_key]
@@ -180,6 +181,13 @@ class Judge:
         """Close a violation at its last sight."""
         violation = self._followed.pop(case_key).violation
         self._over.append(replace(violation, end_s=violation.last_seen_s, end_noticed_s=noticed_s))
+
+
+def _in_frame(finding: Finding, to_view: Affine | None) -> Finding:
+    """A finding with its box in the frame as it is: evidence is cut from that."""
+    if to_view is None:
+        return finding
+    return replace(finding, box=carried_box(finding.box, inverse(to_view)))
 
 
 def _joined(known: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,356 @@
+"""The record of one place: what stands there, since when, and how it has looked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+from vision.observe.appearance import Likeness
+from vision.observe.association import Candidate
+from vision.observe.ledger import Interval, Ledger, microseconds
+from vision.observe.memory_settings import MemorySettings
+from vision.observe.scores import robust_mean
+from vision.observe.sighting import Box, Sighting
+
+_COUNTS = (
+    "id",
+    "family",
+    "first_seen_us",
+    "last_seen_us",
+    "derelict_looks",
+    "seen",
+    "absent",
+    "misses",
+    "first_miss_us",
+    "looks_seen",
+    "looks_still",
+    "standing",
+    "detection_rate",
+    "steadiness",
+    "usual_cover",
+    "sign_from_us",
+    "signed_cover",
+)
+"""What is stored of a place as it stands."""
+
+
+class Place:
+    """A sighting in the making; the memory's own record."""
+
+    __slots__ = (
+        "absent",
+        "anchor",
+        "box",
+        "class_name",
+        "confidences",
+        "derelict_looks",
+        "detection_rate",
+        "doubt",
+        "family",
+        "first_miss_us",
+        "first_seen_us",
+        "id",
+        "last_seen_us",
+        "ledger",
+        "likeness",
+        "looks_seen",
+        "looks_still",
+        "misses",
+        "recent",
+        "scores",
+        "seen",
+        "share",
+        "sign_from_us",
+        "signed_cover",
+        "standing",
+        "steadiness",
+        "usual_cover",
+        "votes",
+    )
+
+    def __init__(self, number: int, candidate: Candidate, now: int) -> None:
+        """Begin with a first sight; its vote is still to be given."""
+        self.id = number
+        self.family = candidate.family
+        self.anchor: Box = candidate.box
+        self.box: Box = candidate.box
+        self.recent: list[Box] = [candidate.box]
+        self.first_seen_us = now
+        self.last_seen_us = now
+        self.ledger = Ledger()
+        self.confidences: list[float] = []
+        self.votes: dict[str, float] = {}
+        self.share: dict[str, float] = {}
+        self.class_name = ""
+        self.scores: list[float] = []
+        self.derelict_looks = 0
+        self.seen = True
+        self.absent = False
+        self.misses = 0
+        self.first_miss_us = 0
+        self.looks_seen = 1
+        self.looks_still = 1
+        self.standing = False
+        self.detection_rate = _NEW_RATE
+        self.steadiness = _NEW_STEADINESS
+        self.usual_cover = 0.0
+        self.sign_from_us = 0
+        self.signed_cover = 0.0
+        self.likeness: Likeness | None = None
+        self.doubt: Doubt | None = None
+
+    def vote(self, candidate: Candidate, settings: MemorySettings) -> None:
+        """Take in what a detection says of the thing."""
+        votes = self.votes
+        for name, weight in candidate.votes:
+            votes[name] = votes.get(name, 0.0) + weight
+        confidences = self.confidences
+        confidences.append(candidate.confidence)
+        if len(confidences) > settings.recent_looks:
+            del confidences[0]
+        if candidate.derelict is not None:
+            self.scores = [*self.scores, candidate.derelict][-settings.scored_looks :]
+            self.derelict_looks += 1
+        if len(votes) != 1 or not self.share:
+            self._count()
+
+    def _count(self) -> None:
+        """Count the votes."""
+        total = sum(self.votes.values())
+        self.share = {name: self.votes[name] / total for name in sorted(self.votes)}
+        self.class_name = min(self.share, key=lambda name: (-self.share[name], name))
+
+    def is_steady(self, box: Box, share: float) -> bool:
+        """Whether a box differs from the known one by no more than detectors wobble.
+
+        Args:
+            box: The box.
+            share: How far an edge may lie off, as share of the thing's width or height.
+        """
+        u1, v1, u2, v2 = self.box
+        width, height = share * (u2 - u1), share * (v2 - v1)
+        return (
+            -width <= box[0] - u1 <= width
+            and -width <= box[2] - u2 <= width
+            and -height <= box[1] - v1 <= height
+            and -height <= box[3] - v2 <= height
+        )
+
+    def enter(self, now: int, pause: int, *, seen: bool, unknown: bool) -> None:
+        """Enter the time since the last look into the ledger."""
+        if seen:
+            self.last_seen_us = now
+            if self.seen and not unknown:
+                self.ledger.observed_us += pause
+                return
+        self.ledger.add(Interval.UNKNOWN if unknown else Interval.BRIDGED, pause, seen=seen)
+        self.seen = seen
+
+    def is_away(self, now: int, settings: MemorySettings, *, unknown: bool) -> bool:
+        """Whether it was out of sight so long that another thing may have come."""
+        return (
+            self.likeness is not None
+            and (unknown or not self.seen)
+            and now - self.last_seen_us > settings.swap_after_s * 1e6
+        )
+
+    def sign(self, signature: bytes, cover: float, now: int, settings: MemorySettings) -> None:
+        """Keep a signature of the thing and say when the next is wanted.
+
+        Args:
+            signature: How it looks.
+            cover: Share of the place that other things covered then.
+            now: When it was taken.
+            settings: See there.
+        """
+        self.signed_cover = cover
+        if self.likeness is None:
+            self.likeness = Likeness()
+        self.likeness.keep(signature, now)
+        pause_s = min(
+            settings.sign_growth * (now - self.first_seen_us) / 1e6, settings.sign_every_s
+        )
+        self.sign_from_us = now + microseconds(pause_s)
+
+    def taken_by_other(self, number: int, doubt: Doubt) -> Place:
+        """Give the place to another thing, that came where this one was last out of sight.
+
+        Args:
+            number: Id of the other thing.
+            doubt: Since when this may have been another thing. This place becomes again what it
+                was before, and has left.
+
+        Returns:
+            The place of the other thing.
+        """
+        other = Place.restored(self.state())
+        back = doubt.back
+        other.id = number
+        other.first_seen_us = back.last_seen_us
+        for name in ("observed_us", "bridged_us", "unknown_us"):
+            value = getattr(self.ledger, name) - getattr(back.ledger, name)
+            setattr(other.ledger, name, value)
+        other.looks_seen = other.looks_still = self.looks_seen - back.looks_seen + 1
+        other.anchor = self.box
+        other.detection_rate, other.steadiness = _NEW_RATE, _NEW_STEADINESS
+        other.standing = False
+        other.votes = {
+            name: left
+            for name, weight in self.votes.items()
+            if (left := weight - back.votes.get(name, 0.0)) > _NO_VOTE
+        }
+        other._count()
+        other.scores, other.derelict_looks = [], 0
+        other.doubt = None
+        other.likeness = self.likeness.of_stranger(back.last_seen_us) if self.likeness else None
+        before = doubt.before
+        self.ledger = before.ledger
+        self.last_seen_us = before.last_seen_us
+        self.looks_seen = before.looks_seen
+        self.standing = before.standing
+        self.votes = before.votes
+        self._count()
+        self.absent = True
+        return other
+
+    def snapshot(self, ended_us: int | None = None) -> Sighting:
+        """The sighting as it is known now.
+
+        Args:
+            ended_us: When it is given up, if it is.
+        """
+        last_seen_s = self.last_seen_us / 1e6
+        confidence = sum(self.confidences) / len(self.confidences)
+        return Sighting(
+            self.id,
+            self.class_name,
+            self.share,
+            self.box,
+            confidence if confidence < 1.0 else 1.0,
+            self.first_seen_us / 1e6,
+            last_seen_s,
+            last_seen_s if self.absent else None,
+            None if ended_us is None else ended_us / 1e6,
+            self.ledger.dwell(until_last_seen=ended_us is not None),
+            self.looks_seen,
+            self.standing,
+            robust_mean(self.scores) if self.scores else None,
+            self.derelict_looks,
+            self.sign_from_us / 1e6,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything that is known, JSON-able; see :meth:`restored`."""
+        return {name: getattr(self, name) for name in _COUNTS} | {
+            "anchor": list(self.anchor),
+            "box": list(self.box),
+            "recent": [list(box) for box in self.recent],
+            "ledger": asdict(self.ledger),
+            "confidences": list(self.confidences),
+            "votes": dict(self.votes),
+            "scores": list(self.scores),
+            "likeness": self.likeness.state() if self.likeness else None,
+            "doubt": self.doubt.state() if self.doubt else None,
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Self:
+        """The place of which :meth:`state` was taken."""
+        place = cls.__new__(cls)
+        for name in _COUNTS:
+            setattr(place, name, state[name])
+        place.anchor = _box(state["anchor"])
+        place.box = _box(state["box"])
+        place.recent = [_box(box) for box in state["recent"]]
+        place.ledger = Ledger(**state["ledger"])
+        place.confidences = list(state["confidences"])
+        place.votes = dict(state["votes"])
+        place.scores = list(state["scores"])
+        place.likeness = Likeness(state["likeness"]) if state["likeness"] else None
+        place.doubt = Doubt.restored(state["doubt"]) if state["doubt"] else None
+        place._count()
+        return place
+
+
+_NEW_RATE = 0.9
+_NEW_STEADINESS = 0.85
+_NO_VOTE = 1e-6
+"""What is left of a difference of sums when nothing is left."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What a place had come to at some time.
+
+    Attributes:
+        ledger: Its ledger.
+        last_seen_us: When it was last seen.
+        looks_seen: How many looks had seen it.
+        standing: Whether it stood.
+        votes: Votes for its classes.
+    """
+
+    ledger: Ledger
+    last_seen_us: int
+    looks_seen: int
+    standing: bool
+    votes: dict[str, float]
+
+    @classmethod
+    def of(cls, place: Place, votes: dict[str, float] | None = None) -> Self:
+        """The place as it is now, with other votes if they are given."""
+        return cls(
+            replace(place.ledger),
+            place.last_seen_us,
+            place.looks_seen,
+            place.standing,
+            dict(place.votes) if votes is None else votes,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Self:
+        """The moment of which :meth:`state` was taken."""
+        return cls(**{**state, "ledger": Ledger(**state["ledger"])})
+
+
+@dataclass(frozen=True, eq=False)
+class Doubt:
+    """A thing has not been proved the same since some time.
+
+    Attributes:
+        before: As it was before it went out of sight for the first time since.
+        back: As it was when it came back into sight for the last time, with the votes of before.
+        out_of_sight: Whether it was out of sight at all; in plain sight more must speak for
+            another thing.
+    """
+
+    before: Moment
+    back: Moment
+    out_of_sight: bool
+
+    def state(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {
+            "before": self.before.state(),
+            "back": self.back.state(),
+            "out_of_sight": self.out_of_sight,
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Self:
+        """The doubt of which :meth:`state` was taken."""
+        return cls(
+            Moment.restored(state["before"]),
+            Moment.restored(state["back"]),
+            out_of_sight=state["out_of_sight"],
+        )
+
+
+def _box(edges: Any) -> Box:
+    x1, y1, x2, y2 = edges
+    return x1, y1, x2, y2
