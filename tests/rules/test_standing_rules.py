@@ -177,7 +177,7 @@ class TestAbandonedVehicle:
     def test_bicycles_left_for_weeks_count(self):
         looks = stands("motorcycle", IN_LEFT, 400, interval_s=10)
         (one,) = judge(looks, abandoned_vehicle={"unmoved_s": 300})
-        assert one.signs == ("unmoved",)
+        assert one.signs == ("unmoved", "non_motor")
 
     def test_people_who_stand_are_no_vehicles(self):
         assert judge(stands("person", IN_LEFT, 400), abandoned_vehicle={"unmoved_s": 30}) == []
