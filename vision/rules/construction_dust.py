@@ -6,6 +6,8 @@ What looks like dust in one look is told apart over several, by boxes and times 
 * *Steam from a vent* and *dirt on the lens* stay at one place at one size. What has been there for
   long is remembered as a fixed source and refused from then on, also when the wind plays with it.
 * *Headlight glare* at night sits on a vehicle and is elsewhere in the next look.
+
+Fainter plumes than count are compared with as well: a plume begins faint and small.
 """
 
 from __future__ import annotations
@@ -89,7 +91,8 @@ class _Plume:
     Attributes:
         confidence: Of its detection.
         box: Its box.
-        counts: It lies where dust is judged, and neither at a fixed source nor on headlights.
+        counts: It is confident enough, lies where dust is judged, and neither at a fixed source nor
+            on headlights.
         at_night: It was seen while headlights are on.
     """
 
@@ -114,12 +117,21 @@ class _Glimpse:
 
 @dataclass
 class _Episode:
-    """Plumes over one zone, with pauses no longer than the window."""
+    """Plumes over one zone, with pauses no longer than the window.
+
+    Attributes:
+        since_s: Stream time of the first look with one.
+        last_s: Stream time of the last.
+        first_area: Area of the first, in square pixels.
+        looks: Looks with one.
+        box: The last one, once it was reported. What stays there goes on, at rest or not.
+    """
 
     since_s: float
     last_s: float
     first_area: float
     looks: int
+    box: Box | None = None
 
 
 @dataclass
@@ -191,7 +203,7 @@ class ConstructionDust:
             self._pose, self._fog_s = look.pose, None
         settings = self._settings
         dust = self._dust(look) if look.inspected else []
-        if dust and self._is_fog(look, dust):
+        if self._is_fog(look, dust):
             self._fog_s = look.time_s
         foggy = self._fog_s is not None and look.time_s - self._fog_s <= settings.window_s
         findings = []
@@ -247,22 +259,25 @@ class ConstructionDust:
         )
 
     def _dust(self, look: Look) -> list[tuple[float, Box]]:
-        """Confidence and box of each plume in a look, most confident first."""
+        """Confidence and box of each plume in a look, faint ones too, most confident first."""
         dust = [
             (confidence, (x1, y1, x2, y2))
             for (x1, y1, x2, y2), confidence in (
                 (row.tolist(), confidence)
                 for row, confidence, name in look.detections.rows()
-                if name == _CLASS and confidence >= self._settings.min_confidence
+                if name == _CLASS
             )
         ]
         return sorted(dust, key=lambda plume: (-plume[0], plume[1]))
 
     def _is_fog(self, look: Look, dust: Sequence[tuple[float, Box]]) -> bool:
         """Whether haze lies over the view as a whole, not over the site."""
+        boxes = [box for confidence, box in dust if confidence >= self._settings.min_confidence]
+        if not boxes:
+            return False
         width, height = look.frame_size
         view = shapely.box(0, 0, width, height)
-        haze = shapely.union_all([shapely.box(*box) for _, box in dust]).intersection(view)
+        haze = shapely.union_all([shapely.box(*box) for box in boxes]).intersection(view)
         if haze.area >= self._settings.fog_share * width * height:
             return True
         sites = [
@@ -295,7 +310,8 @@ class ConstructionDust:
             _Plume(
                 confidence,
                 box,
-                counts=not any(_is_from(box, lamp) for lamp in lamps)
+                counts=confidence >= self._settings.min_confidence
+                and not any(_is_from(box, lamp) for lamp in lamps)
                 and not self._is_fixed(box, watch)
                 and not ignored(box, self._ignore, look, self._hours),
                 at_night=night,
@@ -329,9 +345,10 @@ class ConstructionDust:
         for glimpse in watch.glimpses:
             if glimpse is seen_in or not glimpse.plumes:
                 continue
-            best = max(glimpse.plumes, key=lambda other: iou(plume.box, other.box))
-            if iou(plume.box, best.box) >= _SAME_IOU:
-                same.append(best)
+            near = [p for p in glimpse.plumes if iou(plume.box, p.box) >= _SAME_IOU]
+            if near:
+                least = self._settings.min_confidence
+                same.append(max(near, key=lambda p: (p.confidence >= least, iou(plume.box, p.box))))
             else:
                 elsewhere += 1
         if any(self._differs(plume, other) for other in same):
@@ -358,7 +375,8 @@ class ConstructionDust:
             plumes = [
                 plume
                 for plume in glimpse.plumes
-                if plume.counts and self._motion(plume, glimpse, watch)
+                if plume.counts
+                and (_goes_on(plume, watch.episode) or self._motion(plume, glimpse, watch))
             ]
             if plumes:
                 hits.append((glimpse.time_s, plumes))
@@ -369,7 +387,7 @@ class ConstructionDust:
         latest = watch.glimpses[-1]
         step_s = latest.time_s - watch.glimpses[-2].time_s if len(watch.glimpses) > 1 else 0.0
         for plume in latest.plumes:
-            if self._motion(plume, latest, watch) is not False:
+            if _goes_on(plume, watch.episode) or self._motion(plume, latest, watch) is not False:
                 continue
             known = next((s for s in watch.sources if iou(s.box, plume.box) >= _SOURCE_IOU), None)
             if known is None:
@@ -406,6 +424,7 @@ class ConstructionDust:
             signs.append("growing")
         if any(self._has_moved(plume, other) for _, others in hits for other in others[:1]):
             signs.append("moving")
+        episode.box = plume.box
         watch.told, watch.told_last_s = True, last_s
         return Finding(
             key=_key_of(zone),
@@ -438,6 +457,13 @@ class ConstructionDust:
 
 def _key_of(zone: Zone) -> str:
     return f"zone-{zone.id}"
+
+
+def _goes_on(plume: _Plume, episode: _Episode | None) -> bool:
+    """Whether a plume is where one was reported that has not been gone since."""
+    return (
+        episode is not None and episode.box is not None and iou(plume.box, episode.box) >= _SAME_IOU
+    )
 
 
 def _is_from(plume: Box, lamp: Box) -> bool:
