@@ -190,8 +190,6 @@ class Lives:
 
     def finish_look(self, look: Look) -> None:
         """End with a healthy look, once all rules have spoken."""
-        clear_s = 0.0 if self._last_s is None else look.time_s - self._last_s
-        self._last_s = look.time_s
         for case_key in list(self._cases):
             case = self._cases[case_key]
             self._verify(case, seen=self._stated.get(case_key, False))
@@ -204,12 +202,12 @@ class Lives:
                     self._over.append(case.violation)
                 continue
             if case.lost and _is_empty(case, look):
-                case.clear_looks += 1
-                case.clear_s += clear_s
+                self._clear(case, look)
             elif case.lost:
                 case.clear_looks, case.clear_s = 0, 0.0
             if case.clear_looks >= END_LOOKS and case.clear_s >= self._end_after_s:
                 self._end(case_key, look, "gone")
+        self._last_s = look.time_s
         self._forget(look)
 
     @property
@@ -332,8 +330,13 @@ class Lives:
         elif finding.relief is Relief.OVER:
             self._end(case_key, look, "gone")
         else:
-            case.clear_looks += 1
-            case.clear_s += 0.0 if self._last_s is None else look.time_s - self._last_s
+            self._clear(case, look)
+
+    def _clear(self, case: _Case, look: Look) -> None:
+        """Count a look at which a place is in order, with the time since the last such look."""
+        if case.clear_looks and self._last_s is not None:
+            case.clear_s += look.time_s - self._last_s
+        case.clear_looks += 1
 
     def _raise(self, case: _Case, look: Look) -> None:
         case.raised = True
