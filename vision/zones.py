@@ -138,10 +138,32 @@ class Zone(BaseModel):
         The point is taken from the box alone, never clipped to the zone; where the box leaves the
         frame it is brought back to the frame's edge.
         """
+        known = self._held.get((box, frame_size))
+        if known is not None:
+            return known
         width, height = frame_size
         x = min(max((box[0] + box[2]) / 2 / width, 0.0), 1.0)
         y = min(max(box[3] / height, 0.0), 1.0)
-        return bool(shapely.intersects_xy(self.shape, x, y))
+        left, top, right, bottom = self._bounds
+        held = (
+            left <= x <= right
+            and top <= y <= bottom
+            and bool(shapely.intersects_xy(self.shape, x, y))
+        )
+        if len(self._held) >= _HELD:
+            self._held.clear()
+        self._held[box, frame_size] = held
+        return held
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float, float, float]:
+        left, top, right, bottom = self.shape.bounds
+        return left, top, right, bottom
+
+    @cached_property
+    def _held(self) -> dict[tuple[Box, tuple[int, int]], bool]:
+        """What :meth:`holds` said lately: most things stand, and several rules ask."""
+        return {}
 
 
 _ONLY_FOR: dict[str, frozenset[Purpose]] = {
@@ -158,3 +180,5 @@ WHOLE_FRAME = Zone(
     points=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)),
 )
 """The zone of a camera for which none was drawn."""
+
+_HELD = 1024

@@ -172,5 +172,13 @@ def test_an_ignore_zone_never_adds_a_violation(looks: list[Look], ignore: Zone) 
 def test_a_longer_dwell_never_adds_a_violation(looks: list[Look], factor: float, kind: str) -> None:
     longer = QUICK | {kind: {name: factor * dwell_s for name, dwell_s in QUICK[kind].items()}}
     before, after = judged(looks), judged(looks, ZONES, longer)
-    assert len(after) <= len(before)
-    assert {(one.kind, one.key) for one in after} <= {(one.kind, one.key) for one in before}
+    for one in after:
+        assert any(
+            (other.kind, other.key) == (one.kind, one.key)
+            and other.noticed_s <= one.noticed_s
+            and (other.end_s is None or (one.end_s is not None and other.end_s >= one.end_s))
+            for other in before
+        ), one
+    if kind != "abandoned_vehicle":
+        # What joins a vehicle's two wrongs may be a third, so longer dwells can part them.
+        assert len(after) <= len(before)

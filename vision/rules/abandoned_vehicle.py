@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vision.observe.families import family_of
@@ -12,15 +12,16 @@ from vision.rules.finding import Finding
 from vision.rules.hours import ALWAYS, Hours
 from vision.rules.settings import Count, RuleSettings, Seconds, Share
 from vision.rules.standing import (
+    REST_INTERVAL_S,
     Held,
     WindowDwells,
     finding_of,
     first_zone,
-    has_stood,
     is_about_due,
     is_believed,
     is_new,
     permitted_now,
+    stood_s,
 )
 from vision.schedule import SiteClock
 from vision.zones import Purpose, Zone
@@ -107,9 +108,8 @@ class AbandonedVehicle:
             settings.unmoved_s if non_motor_s is None else non_motor_s,
             settings.no_stopping_dwell_s,
         )
-        self._has_windows = any(
-            zone.purpose in _NO_STOPPING and zone.schedule is not None for zone in self._zones
-        )
+        self._strict = tuple(zone for zone in self._zones if zone.purpose in _NO_STOPPING)
+        self._has_windows = any(zone.schedule is not None for zone in self._strict)
         self._dwells = WindowDwells()
         self._held = Held()
         self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
@@ -121,7 +121,7 @@ class AbandonedVehicle:
         for sighting in sightings:
             if sighting.ended_s is not None:
                 continue
-            signs = self._signs(sighting, look) if self._is_due(sighting) else []
+            signs = self._signs(sighting, look)
             if signs:
                 _, zone, since_s = signs[0]
                 words = [sign for sign, *_ in signs]
@@ -144,22 +144,10 @@ class AbandonedVehicle:
 
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
         """A vehicle may just have stopped, or a dwell is about to expire."""
-        for sighting in sightings:
-            new = is_new(sighting, look)
-            if (
-                (
-                    new
-                    or (self._has_windows and sighting.standing)
-                    or any(is_about_due(sighting, dwell_s) for dwell_s in self._lengths_s)
-                )
-                and self._concerns(sighting)
-                and any(
-                    (new and dwell_s <= _LONG_S) or is_about_due(sighting, dwell_s, since_s)
-                    for _, dwell_s, _, since_s in self._cases(sighting, look)
-                )
-            ):
-                return True
-        return False
+        return any(
+            self._is_new(sighting, look) or self._is_about_due(sighting, look)
+            for sighting in sightings
+        )
 
     def state(self) -> dict[str, Any]:
         """What is kept between looks."""
@@ -170,20 +158,38 @@ class AbandonedVehicle:
         self._held.restore(state["held"])
         self._dwells.restore(state["dwells"])
 
-    def _is_due(self, sighting: Sighting) -> bool:
-        """Whether it is time to look at its place: a dwell is over, or a window may count one."""
-        stood = (sighting.standing and self._has_windows) or any(
-            has_stood(sighting, dwell_s, self._settings.min_observed_share)
-            for dwell_s in self._lengths_s
+    def _is_new(self, sighting: Sighting, look: Look) -> bool:
+        return (
+            is_new(sighting, look)
+            and self._concerns(sighting)
+            and bool(self._cases(sighting, look, lambda dwell_s, _: dwell_s <= _LONG_S))
         )
-        return stood and self._concerns(sighting)
+
+    def _is_about_due(self, sighting: Sighting, look: Look) -> bool:
+        if not sighting.standing or sighting.absent_since_s is not None:
+            return False
+        left_s = REST_INTERVAL_S + stood_s(sighting)
+        if not self._has_windows and not any(
+            left_s - REST_INTERVAL_S < dwell_s <= left_s for dwell_s in self._lengths_s
+        ):
+            return False
+        return self._concerns(sighting) and bool(
+            self._cases(
+                sighting, look, lambda dwell_s, since_s: is_about_due(sighting, dwell_s, since_s)
+            )
+        )
 
     def _signs(self, sighting: Sighting, look: Look) -> list[tuple[str, Zone, float]]:
         """Signs that hold, each with its zone and the time from which it is wrong there."""
+        if not sighting.standing or not self._concerns(sighting):
+            return []
         share = self._settings.min_observed_share
+        longest_s = stood_s(sighting)
         return [
             (sign, zone, since_s)
-            for sign, dwell_s, zone, since_s in self._cases(sighting, look)
+            for sign, dwell_s, zone, since_s in self._cases(
+                sighting, look, lambda dwell_s, since_s: since_s > ALWAYS or dwell_s <= longest_s
+            )
             if self._dwells.has_stood(sighting, zone, since_s, dwell_s, share)
         ]
 
@@ -214,27 +220,43 @@ class AbandonedVehicle:
         told = {"derelict_class": _derelict_votes(sighting), "derelict_crops": score}
         return [sign for sign, level in told.items() if level >= self._settings.derelict_share]
 
-    def _cases(self, sighting: Sighting, look: Look) -> list[tuple[str, float, Zone, float]]:
+    def _cases(
+        self, sighting: Sighting, look: Look, due: Callable[[float, float], bool]
+    ) -> list[tuple[str, float, Zone, float]]:
         """Each way in which a vehicle at this place can be wrong.
+
+        Args:
+            sighting: The vehicle.
+            look: The look.
+            due: Whether a dwell, counted from a stream time on, is of interest. Places are looked
+                up only for those that are.
 
         Returns:
             Sign, dwell, zone, and stream time from which the dwell counts.
         """
         settings = self._settings
-        cases = []
-        strict = first_zone(sighting, self._zones, _NO_STOPPING, look, self._hours)
-        anywhere = strict or first_zone(sighting, self._zones, _PLACES, look, self._hours)
-        if anywhere is not None:
+        strict = None
+        if self._strict:
+            strict = first_zone(sighting, self._strict, _NO_STOPPING, look, self._hours)
+        signs = []
+        if due(settings.derelict_dwell_s, ALWAYS):
             derelict = self._derelict(sighting)
             if derelict > 0 and derelict >= settings.derelict_share:
-                cases.append(("derelict_look", settings.derelict_dwell_s, anywhere, ALWAYS))
-            unmoved_s = settings.unmoved_s
-            if settings.non_motor_unmoved_s is not None and _is_non_motor(sighting):
-                unmoved_s = settings.non_motor_unmoved_s
-            cases.append(("unmoved", unmoved_s, anywhere, ALWAYS))
+                signs.append(("derelict_look", settings.derelict_dwell_s))
+        unmoved_s = settings.unmoved_s
+        if settings.non_motor_unmoved_s is not None and _is_non_motor(sighting):
+            unmoved_s = settings.non_motor_unmoved_s
+        if due(unmoved_s, ALWAYS):
+            signs.append(("unmoved", unmoved_s))
+        cases = []
+        if signs:
+            place = strict or first_zone(sighting, self._zones, _PLACES, look, self._hours)
+            if place is not None:
+                cases = [(sign, dwell_s, place, ALWAYS) for sign, dwell_s in signs]
         if strict is not None:
             since_s = self._hours.in_force_since_s(strict, look)
-            cases.append(("no_stopping", settings.no_stopping_dwell_s, strict, since_s))
+            if due(settings.no_stopping_dwell_s, since_s):
+                cases.append(("no_stopping", settings.no_stopping_dwell_s, strict, since_s))
         return cases
 
 
