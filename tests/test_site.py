@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from vision.errors import ConfigError
-from vision.site import Camera, Site, load_site, merged_rules
+from vision.judging import effective_rules
+from vision.site import Camera, Site, given_rules, load_site, merged_rules
 from vision.zones import WHOLE_FRAME, Purpose
 
 GOOD = """\
@@ -159,6 +160,14 @@ def test_a_calendar_is_shipped_or_lies_beside_the_site_file(tmp_path: Path) -> N
     (tmp_path / "ours.yaml").write_text("weekend: [fri]\n")
     ours = load(tmp_path, "calendar: ours.yaml\n" + GOOD)
     assert not ours.clock.calendar.is_working_day(date(2026, 2, 13))
+
+
+def test_settings_with_times_of_day_come_through(tmp_path: Path) -> None:
+    text = GOOD + '  construction_dust: {night: {from: "20:00", to: "05:00"}}\n'
+    site = load(tmp_path, text)
+    night = {"from": "20:00", "to": "05:00"}
+    assert given_rules(site.rules)["construction_dust"] == {"night": night}
+    assert effective_rules(given_rules(site.rules))["construction_dust"]["night"] == night
 
 
 def test_stages_of_a_camera_are_those_of_its_lines_without_their_own() -> None:

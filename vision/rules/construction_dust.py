@@ -193,7 +193,7 @@ class ConstructionDust:
         self._watches = {zone.id: _Watch() for zone in self._zones}
         self._pose: int | None = None
         self._fog_s: float | None = None
-        self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
+        self.settings: Mapping[str, Any] = settings.model_dump(mode="json", by_alias=True)
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:  # noqa: ARG002
         """Findings that hold after this look, in the order of the zones."""
