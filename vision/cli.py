@@ -295,6 +295,8 @@ def show(result: ScanResult) -> None:
                 record.started_at.isoformat(sep=" ", timespec="seconds"),
                 record.ended_at.isoformat(sep=" ", timespec="seconds")
                 if record.ended_at
+                else "cannot be seen"
+                if record.verification == "cannot_see"
                 else "still there",
                 f"{record.confidence:.2f}",
             )
