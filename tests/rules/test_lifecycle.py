@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from scripted import START, at, every, look, seen
 from vision.observe.look import Health
 from vision.observe.memory import MemorySettings, SightingMemory
 from vision.rules.judge import Judge
+from vision.rules.kinds import KINDS
 from vision.rules.lifecycle import Step
 from vision.rules.registry import build_rules
 from vision.zones import WHOLE_FRAME, Purpose, Zone
@@ -229,6 +231,21 @@ def test_dust_ends_after_clear_looks_and_recurs_over_its_zone():
     assert two.recurrence_of.key == one.key == "zone-a"
 
 
+def test_a_nameless_thing_gives_way_to_one_with_a_name(monkeypatch):
+    """The heap that nobody could name first is a stall: one violation, since the heap was there."""
+    low = dataclasses.replace(KINDS["debris_pile"], priority="low")
+    monkeypatch.setitem(KINDS, "debris_pile", low)
+    rules = build_rules(
+        [WHOLE_FRAME], {k: {"dwell_s": 30} for k in ("street_stall", "debris_pile")}
+    )
+    judge = Judge(rules, SightingMemory(), [WHOLE_FRAME], camera_id="cam")
+    show(judge, every(10, 0, 100), seen("debris_pile", HERE))
+    show(judge, every(10, 110, 200), seen("debris_pile", HERE), STALL)
+    (one,) = judge.finish()
+    assert (one.kind, one.start_s) == ("street_stall", 0)
+    assert [step for step, _ in told(judge)] == ["start", "end", "start"]
+
+
 @pytest.mark.parametrize("cut", range(0, 150, 7))
 def test_a_life_can_be_handed_over_anywhere(cut):
     """Hidden, back, gone, and again: with grace, reminders and a link."""
@@ -249,9 +266,7 @@ def test_a_life_can_be_handed_over_anywhere(cut):
         first.look(one)
     # The memory goes over as it is: only what the rules and lives keep is under test here.
     second._memory = first._memory
-    second._lives.restore(json.loads(json.dumps(first._lives.state())))
-    for old, new in zip(first._rules, second._rules, strict=True):
-        new.restore(json.loads(json.dumps(old.state())))
+    second.restore(json.loads(json.dumps(first.state())))
     for one in shown[cut:]:
         second.look(one)
     assert second.finish() == whole.finish()

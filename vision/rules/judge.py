@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from vision.observe.look import Health, Look
 from vision.observe.memory import SightingMemory
@@ -101,6 +102,26 @@ class Judge:
     def open_sightings(self) -> tuple[Sighting, ...]:
         """Sightings that are judged and alive after the last look, by rising id."""
         return tuple(sighting for sighting in self._sightings if sighting.ended_s is None)
+
+    def state(self) -> dict[str, Any]:
+        """What rules and violations are at, JSON-able; the memory hands over its own state.
+
+        Events that were not taken stay behind.
+        """
+        return {
+            "rules": {rule.kind: rule.state() for rule in self._rules},
+            "lives": self._lives.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on as if this judge had seen all looks up to a :meth:`state`.
+
+        Args:
+            state: From a judge of the same rules, settings and zones.
+        """
+        for rule in self._rules:
+            rule.restore(state["rules"][rule.kind])
+        self._lives.restore(state["lives"])
 
     def _judged(self, sightings: tuple[Sighting, ...], look: Look) -> tuple[Sighting, ...]:
         """Sightings outside ``ignore`` zones."""

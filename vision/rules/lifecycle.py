@@ -28,6 +28,7 @@ from vision.rules.finding import (
     Verification,
     Violation,
 )
+from vision.rules.kinds import KINDS
 from vision.rules.settings import LifeSettings
 from vision.rules.standing import key_of
 
@@ -39,6 +40,9 @@ END_LOOKS = 3
 
 SAME_PLACE_IOU = 0.3
 """Two boxes that overlap so much are at one place."""
+
+NAMED_IOU = 0.2
+"""A named thing whose box overlaps so much with that of a nameless one is that thing."""
 
 HIDING_SHARE = 0.35
 """A place of which other things cover so much is hidden."""
@@ -169,6 +173,9 @@ class Lives:
                 self._relieve(case_key, finding, look)
             return
         if case is None:
+            if self._has_name(rule.kind, finding, look):
+                return
+            finding = self._named(rule.kind, finding, look)
             case = self._adopted(case_key, finding, look) or self._new(rule, finding, look)
             self._cases[case_key] = case
         self._continue(case, finding, look)
@@ -273,6 +280,33 @@ class Lives:
         )
         life = LifeSettings.among(rule.settings)
         return _Case(violation, _fractions(finding.box, look), look.pose, life)
+
+    def _has_name(self, kind: str, finding: Finding, look: Look) -> bool:
+        """Whether a finding of low priority is about what is a violation with a name already."""
+        place = _fractions(finding.box, look)
+        return _is_low(kind) and any(
+            not _is_low(other_kind)
+            and case.pose == look.pose
+            and iou(case.place, place) >= NAMED_IOU
+            for (other_kind, _), case in self._cases.items()
+        )
+
+    def _named(self, kind: str, finding: Finding, look: Look) -> Finding:
+        """Let violations of low priority at the place give way: what stands there has a name now.
+
+        Returns:
+            The finding, since the nameless thing was first seen.
+        """
+        if _is_low(kind):
+            return finding
+        place = _fractions(finding.box, look)
+        for case_key in [key for key in self._cases if _is_low(key[0])]:
+            case = self._cases[case_key]
+            if case.pose == look.pose and iou(case.place, place) >= NAMED_IOU:
+                finding = replace(finding, since_s=min(finding.since_s, case.violation.start_s))
+                if self._end(case_key, look, "merged"):
+                    self._over.pop()
+        return finding
 
     def _adopted(self, case_key: tuple[str, str], finding: Finding, look: Look) -> _Case | None:
         """A lost case that goes on under a new key: its thing has come back into view."""
@@ -382,11 +416,15 @@ class Lives:
         look: Look,
         reason: EndReason,
         at_s: float | None = None,
-    ) -> None:
-        """Close a violation at its last sight, or at the time from which it may be there."""
+    ) -> bool:
+        """Close a violation at its last sight, or at the time from which it may be there.
+
+        Returns:
+            Whether it had been raised.
+        """
         case = self._cases.pop(case_key)
         if not case.raised:
-            return
+            return False
         known = case.violation
         end_s = known.last_seen_s if at_s is None else max(at_s, known.start_s)
         case.violation = replace(
@@ -409,12 +447,17 @@ class Lives:
                     known.recurrences,
                 )
             )
+        return True
 
     def _forget(self, look: Look) -> None:
         """Forget what is over for longer than anything can recur."""
         if self._past:
             oldest = look.timestamp - timedelta(days=366)
             self._past = [past for past in self._past if past.ended_at >= oldest]
+
+
+def _is_low(kind: str) -> bool:
+    return kind in KINDS and KINDS[kind].priority == "low"
 
 
 def _fractions(box: Box, look: Look) -> Box:
