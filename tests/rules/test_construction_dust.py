@@ -221,3 +221,23 @@ def test_a_plume_in_an_ignore_zone_is_none():
 def test_where_several_looks_grow_the_signs_say_so():
     (one,), _ = judge_dust([look(2.0 * i, plume(i)) for i in range(8)])
     assert one.signs == ("plume", "growing", "moving")
+
+
+def test_a_plume_that_comes_from_nothing_has_grown():
+    """The detector may miss its faint beginning, and give it one box from then on."""
+    looks = [look(t) for t in every(2, 0, 20)]
+    looks += [look(t, seen("construction_dust", at(250, 500, 240, 190))) for t in every(2, 22, 40)]
+    (one,), _ = judge_dust(looks)
+    assert (one.start_s, one.noticed_s) == (22, 26)
+    assert judge_dust(looks[11:])[0] == []
+
+
+def test_a_vent_that_is_lit_in_view_is_refused_once_it_is_known():
+    steam = seen("construction_dust", at(250, 500, 80, 160), 0.7)
+    looks = [look(t) for t in every(2, 0, 20)]
+    looks += [look(t, steam) for t in every(2, 22, 1000)]
+    looks += [look(t) for t in every(2, 1002, 1400)]
+    looks += [look(t, steam) for t in every(2, 1402, 2000)]
+    (one,), _ = judge_dust(looks)
+    assert one.end_s is not None
+    assert one.end_s < 700

@@ -7,7 +7,9 @@ What looks like dust in one look is told apart over several, by boxes and times 
   long is remembered as a fixed source and refused from then on, also when the wind plays with it.
 * *Headlight glare* at night sits on a vehicle and is elsewhere in the next look.
 
-Fainter plumes than count are compared with as well: a plume begins faint and small.
+Fainter plumes than count are compared with as well: a plume begins faint and small. One that comes
+where nothing was for some looks has grown too, from nothing; so has steam when a boiler is lit, and
+mud when it hits the lens: those are refused only once they are known.
 """
 
 from __future__ import annotations
@@ -40,6 +42,9 @@ _SAME_IOU = 0.1
 
 _GLARE_AREA = 6.0
 """Glare is at most so many times as large as the vehicle it comes from."""
+
+_HALF_KNOWN = 0.1
+"""A source seen for this share of the time after which it is known comes from nothing no more."""
 
 _SOURCE_IOU = 0.5
 _SOURCE_SWAY = 0.25
@@ -145,9 +150,19 @@ class _Source:
 
 @dataclass
 class _Watch:
-    """What is known of the dust over one zone."""
+    """What is known of the dust over one zone.
+
+    Attributes:
+        glimpses: The latest looks, those that are judged.
+        history: More of them, without those into fog.
+        episode: The dust that is there.
+        sources: What comes from one place again and again.
+        told: Dust was reported.
+        told_last_s: Stream time at which that was last seen.
+    """
 
     glimpses: list[_Glimpse] = field(default_factory=list)
+    history: list[_Glimpse] = field(default_factory=list)
     episode: _Episode | None = None
     sources: list[_Source] = field(default_factory=list)
     told: bool = False
@@ -199,7 +214,8 @@ class ConstructionDust:
         """Findings that hold after this look, in the order of the zones."""
         if look.pose != self._pose:
             for watch in self._watches.values():
-                watch.glimpses, watch.episode, watch.sources = [], None, []
+                watch.glimpses, watch.history = [], []
+                watch.episode, watch.sources = None, []
             self._pose, self._fog_s = look.pose, None
         settings = self._settings
         dust = self._dust(look) if look.inspected else []
@@ -217,6 +233,9 @@ class ConstructionDust:
                 plumes = () if foggy else self._plumes(dust, zone, watch, look)
                 watch.glimpses = [*watch.glimpses, _Glimpse(look.time_s, plumes)]
                 watch.glimpses = watch.glimpses[-settings.n_looks :]
+                if not foggy:
+                    watch.history = [*watch.history, watch.glimpses[-1]]
+                    watch.history = watch.history[-2 * settings.n_looks :]
             watch.glimpses = [
                 one for one in watch.glimpses if look.time_s - one.time_s <= settings.window_s
             ]
@@ -351,7 +370,7 @@ class ConstructionDust:
                 same.append(max(near, key=lambda p: (p.confidence >= least, iou(plume.box, p.box))))
             else:
                 elsewhere += 1
-        if any(self._differs(plume, other) for other in same):
+        if any(self._differs(plume, other) for other in same) or self._has_come(plume, watch):
             return True
         if len(same) >= self._settings.k_looks - 1:
             return False
@@ -359,6 +378,19 @@ class ConstructionDust:
             # By day it has drifted far in between; at night a beam of light has swept past.
             return not plume.at_night
         return None
+
+    def _has_come(self, plume: _Plume, watch: _Watch) -> bool:
+        """Whether a plume stands where for some looks there was nothing at all."""
+        quiet = longest = 0
+        for glimpse in watch.history:
+            near = any(iou(plume.box, other.box) >= _SAME_IOU for other in glimpse.plumes)
+            quiet = 0 if near else quiet + 1
+            longest = max(longest, quiet)
+        return longest >= self._settings.n_looks and not any(
+            source.seen_s >= _HALF_KNOWN * self._settings.vent_after_s
+            and _comes_from(plume.box, source.box)
+            for source in watch.sources
+        )
 
     def _differs(self, one: _Plume, other: _Plume) -> bool:
         smaller, larger = sorted((area(one.box), area(other.box)))
@@ -387,7 +419,7 @@ class ConstructionDust:
         latest = watch.glimpses[-1]
         step_s = latest.time_s - watch.glimpses[-2].time_s if len(watch.glimpses) > 1 else 0.0
         for plume in latest.plumes:
-            if _goes_on(plume, watch.episode) or self._motion(plume, latest, watch) is not False:
+            if self._motion(plume, latest, watch) is not False:
                 continue
             known = next((s for s in watch.sources if iou(s.box, plume.box) >= _SOURCE_IOU), None)
             if known is None:
