@@ -25,6 +25,11 @@ NAMES = (
     "overflow_bin",
     "construction_dust",
     "hoarding",
+    "bicycle",
+    "umbrella",
+    "dining table",
+    "waste_pile",
+    "rubble_pile",
 )
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 

@@ -24,7 +24,7 @@ from vision.record import (
     violation_id,
     write_violations,
 )
-from vision.rules.finding import Basis, Violation
+from vision.rules.finding import Basis, Earlier, Violation
 
 CHINA = timezone(timedelta(hours=8))
 STARTED = datetime(2026, 11, 23, 23, 59, 50, tzinfo=CHINA)
@@ -96,9 +96,37 @@ def test_what_rests_on_an_experimental_class_or_a_composition_says_so(
 
 def test_a_line_of_an_earlier_version_is_read() -> None:
     line = json.loads(dump_violation(record()))
-    for field in ("basis", "class_names", "experimental"):
+    for field in ("basis", "class_names", "experimental", "noticed_s", "verification"):
         del line[field]
-    assert ViolationRecord.model_validate(line) == record()
+    old = record().model_copy(update={"noticed_s": None, "verification": None})
+    assert ViolationRecord.model_validate(line) == old
+
+
+def test_the_life_of_a_violation_is_told() -> None:
+    earlier = dataclasses.replace(VIOLATION, end_s=80.0)
+    again = dataclasses.replace(
+        VIOLATION,
+        start_s=100.0,
+        raised_s=700.0,
+        last_seen_s=90_000.0,
+        end_s=90_000.0,
+        end_noticed_s=90_030.0,
+        end_reason="gone",
+        verification="gone",
+        still_s=(87_100.0,),
+        permit_id="P-7",
+        recurrence_of=Earlier(
+            earlier.key, earlier.zone_id, earlier.box, earlier.start_s, earlier.last_seen_s
+        ),
+        recurrences=1,
+    )
+    line = json.loads(dump_violation(record(again)))
+    assert line["raised_at"] == "2026-11-24T00:11:30.000+08:00"
+    assert (line["raised_s"], line["noticed_s"], line["end_noticed_s"]) == (700, 42, 90_030)
+    assert (line["end_reason"], line["verification"]) == ("gone", "gone")
+    assert line["still_at"] == ["2026-11-25T00:11:30.000+08:00"]
+    assert (line["permit_id"], line["recurrences"]) == ("P-7", 1)
+    assert line["recurrence_of"] == record(earlier).id
 
 
 def test_numbers_are_rounded_and_chinese_stays_readable() -> None:

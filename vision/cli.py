@@ -130,7 +130,10 @@ def scan(
     ] = 60.0,
     dwell: Annotated[
         list[str] | None,
-        typer.Option(metavar="KIND=SECONDS", help="Dwell of a kind; may be repeated."),
+        typer.Option(
+            metavar="[KIND=]SECONDS",
+            help="Dwell of a kind, or of all kinds for a trial; may be repeated.",
+        ),
     ] = None,
     rule: Annotated[
         list[str] | None,
@@ -208,13 +211,18 @@ def check(
     models: ModelsOption = None,
 ) -> None:
     """Validate a site file and draw its zones over a frame of each camera."""
-    checked = check_site(load_site(site), site.parent, out, load_registry(models))
+    read = load_site(site)
+    today = datetime.now(read.clock.timezone).date()
+    checked = check_site(read, site.parent, out, load_registry(models), today)
     table = Table("camera", "zones", "source", "picture")
     for row in checked:
         table.add_row(
             row.camera_id, str(row.zones), row.fault or row.source, str(row.picture or "")
         )
     console.print(table)
+    for row in checked:
+        for note in row.notes:
+            console.print(f"{row.camera_id}: {note}", highlight=False, soft_wrap=True)
     if any(row.fault for row in checked):
         raise typer.Exit(EXIT_FAILED_INPUTS)
 
@@ -287,6 +295,8 @@ def show(result: ScanResult) -> None:
                 record.started_at.isoformat(sep=" ", timespec="seconds"),
                 record.ended_at.isoformat(sep=" ", timespec="seconds")
                 if record.ended_at
+                else "cannot be seen"
+                if record.verification == "cannot_see"
                 else "still there",
                 f"{record.confidence:.2f}",
             )

@@ -18,7 +18,8 @@ def load_config(path: Path, model: type[M]) -> M:
 
     Args:
         path: UTF-8 YAML file.
-        model: Pydantic model of the whole file; its unknown keys are errors.
+        model: Pydantic model of the whole file; its unknown keys are errors. Its validators find
+            the file's folder in their context as ``folder``.
 
     Raises:
         ConfigError: The file cannot be read, is no YAML, names a key twice, or does not fit the
@@ -34,7 +35,7 @@ def load_config(path: Path, model: type[M]) -> M:
         raise ConfigError(f"{path}: no valid YAML: {error}") from error
     _refuse_repeated_keys(path, root)
     try:
-        return model.model_validate(yaml.safe_load(text) or {})
+        return model.model_validate(yaml.safe_load(text) or {}, context={"folder": path.parent})
     except ValidationError as error:
         lines = [
             f"{path}:{_line(root, fault['loc'])}: {_dotted(fault['loc'])}: {_plain(fault)}"

@@ -15,7 +15,7 @@ from pydantic import ValidationError as PydanticError
 from vision.errors import InputError
 from vision.evidence.manifest import Evidence, EvidenceFile
 from vision.files import write_atomically
-from vision.rules.finding import Basis, Violation
+from vision.rules.finding import Basis, Earlier, EndReason, Verification, Violation
 
 SCHEMA_VERSION: Literal[1] = 1
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://jiexu.invalid/violation")
@@ -127,6 +127,16 @@ class ViolationRecord(_Part):
         class_names: Classes of the model that it rests on.
         experimental: Not to be trusted like the rest: a composition, or a class that the model's
             registry entry calls experimental.
+        raised_at: Wall-clock time at which it was raised: when noticed, or after the grace period;
+            ``None`` in older runs, like all that follows up to ``recurrences``.
+        raised_s: Like ``raised_at``, in seconds from the start of the recording.
+        end_reason: Why it was over: ``gone`` (seen gone or in order), ``permitted`` (it may be
+            there from then on) or ``merged`` (it was the same thing as another violation's).
+        verification: What the last look said of it: ``still_there``, ``cannot_see`` or ``gone``.
+        still_at: Wall-clock times at which it was still there and told again.
+        permit_id: Permit outside whose hours it was.
+        recurrence_of: Id of the violation of this kind that ended at this place not long before.
+        recurrences: How many went before it in that way.
         evidence: Files that show it.
         model: Model that detected.
         rule: Rule that held.
@@ -153,6 +163,14 @@ class ViolationRecord(_Part):
     basis: Basis = "class"
     class_names: tuple[str, ...] = ()
     experimental: bool = False
+    raised_at: Instant | None = None
+    raised_s: Seconds | None = None
+    end_reason: EndReason | None = None
+    verification: Verification | None = None
+    still_at: tuple[Instant, ...] = ()
+    permit_id: str | None = None
+    recurrence_of: str | None = None
+    recurrences: Annotated[int, Field(ge=0)] = 0
     evidence: EvidenceRecord
     model: ModelRecord
     rule: RuleRecord
@@ -174,14 +192,19 @@ def violation_id(source_sha256: str, violation: Violation) -> str:
     Returns:
         UUID version 5.
     """
+    return _id_of(source_sha256, violation, violation)
+
+
+def _id_of(source_sha256: str, violation: Violation, one: Violation | Earlier) -> str:
+    """Id of a violation, or of the earlier one of its kind that it follows."""
     parts = [
         source_sha256,
         violation.camera_id,
         violation.kind,
-        violation.zone_id,
-        violation.key,
-        f"{violation.start_s + 0.0:.3f}",
-        *(str(round(edge)) for edge in violation.box),
+        one.zone_id,
+        one.key,
+        f"{one.start_s + 0.0:.3f}",
+        *(str(round(edge)) for edge in one.box),
     ]
     return str(uuid.uuid5(_NAMESPACE, json.dumps(parts)))
 
@@ -235,6 +258,16 @@ def record_of(
         class_names=violation.class_names,
         experimental=violation.basis == "composition"
         or any(name in experimental for name in violation.class_names),
+        raised_at=None if violation.raised_s is None else at(violation.raised_s),
+        raised_s=violation.raised_s,
+        end_reason=violation.end_reason,
+        verification=violation.verification,
+        still_at=tuple(at(time_s) for time_s in violation.still_s),
+        permit_id=violation.permit_id,
+        recurrence_of=None
+        if violation.recurrence_of is None
+        else _id_of(source.sha256, violation, violation.recurrence_of),
+        recurrences=violation.recurrences,
         evidence=EvidenceRecord(**files),
         model=model,
         rule=RuleRecord(name=violation.rule_name, settings=dict(violation.rule_settings)),

@@ -47,6 +47,7 @@ from vision.rules.finding import Violation
 from vision.run_folder import RunFolder
 from vision.scan import NO_CAMERA, SCHEMA_VERSION, site_content
 from vision.scan_input import Progress
+from vision.schedule import SiteClock
 from vision.site import Camera, RuleSettings, Site, merged_rules
 from vision.versions import library_versions
 from vision.zones import Purpose
@@ -84,6 +85,7 @@ class Judged:
         camera: Camera that it is judged as.
         old_camera: Camera that it was judged as; ``None`` if the run does not tell.
         rules: Settings by kind.
+        clock: The site's clock, by which schedules go.
         healthy_s: Stream times of the looks that could see.
         looks: Number of looks.
         violations: What the judge found, by id of the record.
@@ -98,6 +100,7 @@ class Judged:
     camera: Camera
     old_camera: Camera | None
     rules: RuleSettings
+    clock: SiteClock | None
     notes: list[str]
     healthy_s: array[float] = field(default_factory=lambda: array("d"))
     looks: int = 0
@@ -189,7 +192,7 @@ def _refuse(out: Path, root: Path) -> None:
 def _judge(one: Judged, old: OldRun, looks: Iterator[Look], progress: Progress) -> None:
     """Judge an input and compare."""
     entry = one.entry
-    judge = judge_for(one.camera, one.rules, one.model.thresholds)
+    judge = judge_for(one.camera, one.rules, one.model.thresholds, one.clock)
     for look in looks:
         judge.look(look)
         one.looks += 1
@@ -245,6 +248,7 @@ def _prepared(old: OldRun, options: ReplayOptions, entry: InputEntry, name: str)
         camera=camera.model_copy(update={"zones": zones}),
         old_camera=old_camera if old.site_is_known else None,
         rules=rules,
+        clock=site.clock if site else None,
         notes=notes,
     )
 

@@ -16,7 +16,7 @@ def rule_options(dwells: Sequence[str], settings: Sequence[str]) -> RuleSettings
     """Read options; settings win over dwells.
 
     Args:
-        dwells: ``KIND=SECONDS``, each sets every dwell of a kind.
+        dwells: ``KIND=SECONDS``, each sets every dwell of a kind; ``SECONDS`` those of all.
         settings: ``KIND.SETTING=VALUE``, the value read as YAML.
 
     Raises:
@@ -26,20 +26,31 @@ def rule_options(dwells: Sequence[str], settings: Sequence[str]) -> RuleSettings
 
 
 def _dwells(options: Sequence[str]) -> RuleSettings:
-    """``KIND=SECONDS`` sets every dwell of the kind."""
+    """``KIND=SECONDS`` sets every dwell of the kind; ``SECONDS`` those of all kinds, for a trial.
+
+    What else would keep a violation from being raised in so short a time is shortened too: see
+    ``for_dwell`` of the rules' settings. In a trial there is no grace either.
+    """
     rules: RuleSettings = {}
     for option in options:
-        kind, _, seconds = option.partition("=")
-        if kind not in RULES:
+        kind, named, seconds = option.rpartition("=")
+        if named and kind not in RULES:
             raise ConfigError(f"--dwell {option}: unknown kind; known: {', '.join(RULES)}")
         try:
             dwell_s = float(seconds)
         except ValueError as error:
-            raise ConfigError(f"--dwell {option}: expected KIND=SECONDS") from error
-        names = [n for n in RULES[kind].settings.model_fields if n.endswith("dwell_s")]
-        if not names:
-            raise ConfigError(f"--dwell {option}: {kind} has no dwell; see --rule")
-        rules[kind] = dict.fromkeys(names, dwell_s)
+            raise ConfigError(f"--dwell {option}: expected SECONDS or KIND=SECONDS") from error
+        if named:
+            settings = RULES[kind].settings.for_dwell(dwell_s)
+            if not settings:
+                raise ConfigError(f"--dwell {option}: {kind} has no dwell; see --rule")
+            rules = merged_rules(rules, {kind: settings})
+        else:
+            trial = {
+                name: module.settings.for_dwell(dwell_s) | {"grace_s": 0.0}
+                for name, module in RULES.items()
+            }
+            rules = merged_rules(trial, rules)
     return _checked("--dwell", rules)
 
 

@@ -260,6 +260,7 @@ class _Run:
             start=start,
             timezone=options.timezone,
             clip_s=options.clip_s,
+            clock=site.clock if site else None,
             notes=tuple(notes),
         )
 

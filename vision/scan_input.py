@@ -36,6 +36,7 @@ from vision.record import SourceRecord
 from vision.rules import abandoned_vehicle
 from vision.rules.judge import Judge
 from vision.run_folder import RunFolder
+from vision.schedule import SiteClock
 from vision.second_stage import SecondStage, SecondStageSettings
 from vision.signing import Signing
 from vision.site import Camera, RuleSettings
@@ -75,6 +76,7 @@ class Job:
         start: Wall-clock start, where it is known from outside the files.
         timezone: IANA name in which wall-clock times without offset are read.
         clip_s: Length of evidence clips.
+        clock: The site's clock, by which schedules go; the looks' own time zone without it.
         notes: What the user must be told about the input.
     """
 
@@ -88,6 +90,7 @@ class Job:
     start: StartTime | None
     timezone: str
     clip_s: float
+    clock: SiteClock | None = None
     notes: tuple[str, ...] = ()
 
     def key(self, detector: Detector, classifier: Classifier | None = None) -> str:
@@ -103,6 +106,9 @@ class Job:
                 self.start.value.isoformat() if self.start else None,
                 self.timezone,
                 self.clip_s,
+                [str(self.clock.timezone), self.clock.calendar.model_dump(mode="json")]
+                if self.clock
+                else None,
                 [
                     detector.runtime,
                     detector.model_sha256,
@@ -180,7 +186,7 @@ def scan_input(
         InputError: The input cannot be read.
     """
     zones = job.camera.judged_zones
-    judge = judge_for(job.camera, job.rules, job.model.thresholds)
+    judge = judge_for(job.camera, job.rules, job.model.thresholds, job.clock)
     watch = HealthWatch(adopt_new_pose=not job.camera.has_drawn_places)
     checkpoint = Checkpoint(
         folder.input(key),

@@ -1,4 +1,4 @@
-"""The site file: time zone, cameras, their zones, and rule settings."""
+"""The site file: time zone, calendar, cameras, their zones, and rule settings."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     create_model,
     field_validator,
     model_validator,
 )
 
+from vision.calendars import Calendar, load_calendar
 from vision.configfile import load_config
+from vision.errors import ConfigError
 from vision.rules.registry import RULES
+from vision.schedule import SiteClock
+from vision.stages import StageStart, in_order
 from vision.zones import WHOLE_FRAME, Purpose, Zone
 
 CoordSys = Literal["wgs84", "gcj02", "cgcs2000"]
@@ -36,8 +42,23 @@ else:
 
 def given_rules(block: RulesBlock) -> RuleSettings:
     """The settings that a ``rules`` block really names."""
-    given: RuleSettings = block.model_dump(mode="json", exclude_unset=True)
+    given: RuleSettings = block.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return {kind: settings for kind, settings in given.items() if settings}
+
+
+def _read_calendar(value: Any, info: ValidationInfo) -> Any:
+    """A calendar that is named instead of written out."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return load_calendar(value, (info.context or {}).get("folder", Path()))
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+
+
+SiteCalendar = Annotated[
+    Calendar, BeforeValidator(_read_calendar, json_schema_input_type=str | Calendar)
+]
 
 
 class Camera(BaseModel):
@@ -54,6 +75,8 @@ class Camera(BaseModel):
         coord_sys: Coordinate system; needed with ``lon`` and ``lat``, never guessed.
         model: Name of a model in the registry; the registry's default without it.
         zones: Polygons and lines of this view.
+        stages: Stages of the building site in view, for its ``site`` zones and hoarding lines that
+            have none of their own.
         rules: Settings that differ from the site's, by kind.
     """
 
@@ -67,10 +90,12 @@ class Camera(BaseModel):
     coord_sys: CoordSys | None = None
     model: str | None = None
     zones: tuple[Zone, ...] = ()
+    stages: tuple[StageStart, ...] = ()
     rules: RulesBlock = RulesBlock()
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
+        in_order(self.stages)
         if (self.lon is None) != (self.lat is None):
             raise ValueError("lon and lat belong together")
         if self.lon is not None and self.coord_sys is None:
@@ -87,7 +112,12 @@ class Camera(BaseModel):
         masks = (Purpose.IGNORE, Purpose.PRIVACY)
         if all(zone.purpose in masks for zone in self.zones):
             return (*self.zones, WHOLE_FRAME)
-        return self.zones
+        return tuple(
+            zone.model_copy(update={"stages": self.stages})
+            if zone.purpose in (Purpose.SITE, Purpose.HOARDING_LINE) and not zone.stages
+            else zone
+            for zone in self.zones
+        )
 
     @property
     def has_drawn_places(self) -> bool:
@@ -105,7 +135,10 @@ class Site(BaseModel):
     """A site file.
 
     Attributes:
-        timezone: IANA name; wall-clock times without an offset are read in it.
+        timezone: IANA name; wall-clock times without an offset are read in it, and schedules,
+            permits and stages go by it.
+        calendar: Working days and holidays: the name of a shipped calendar (``cn``), a file beside
+            the site file, or the calendar itself. Without it there are weekends only.
         code_system: Case catalogue in use, such as ``gb30428.2-2013``.
         cameras: The cameras.
         rules: Settings for all cameras, by kind.
@@ -114,6 +147,7 @@ class Site(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     timezone: str
+    calendar: SiteCalendar = Calendar()
     code_system: str | None = None
     cameras: Annotated[tuple[Camera, ...], Field(min_length=1)]
     rules: RulesBlock = RulesBlock()
@@ -134,6 +168,11 @@ class Site(BaseModel):
             if names.count(name) > 1:
                 raise ValueError(f"two cameras are called {name!r}")
         return self
+
+    @property
+    def clock(self) -> SiteClock:
+        """How the site tells the time."""
+        return SiteClock(ZoneInfo(self.timezone), self.calendar)
 
     def camera_of(self, path: PurePath) -> Camera | None:
         """The first camera that a recording belongs to."""

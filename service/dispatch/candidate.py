@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from vision.errors import InputError
 from vision.record import FileRecord, ModelRecord, RuleRecord, SourceRecord, ViolationRecord
+from vision.rules.finding import EndReason, Verification
 from vision.rules.kinds import KINDS
 from vision.site import Camera, CoordSys
 
@@ -74,6 +75,15 @@ class CandidateCase(_Part):
     end_s: float | None
     frames_seen: int = Field(description="Looks at the view that saw it")
     signs: tuple[str, ...] = Field(description="What spoke for it, such as derelict_look")
+    verification: Verification | None = Field(
+        default=None, description="What the last look said; cannot_see is never rectified"
+    )
+    end_reason: EndReason | None = Field(default=None, description="Why it was over")
+    permit_id: str | None = Field(default=None, description="Permit outside whose hours it was")
+    recurrence_of: str | None = Field(
+        default=None, description="violation_id of the earlier one at this place"
+    )
+    recurrences: int = Field(default=0, description="How many went before it at this place")
     evidence: dict[EvidenceRole, CaseEvidence | None]
     model: ModelRecord
     rule: RuleRecord
@@ -126,6 +136,11 @@ def candidate_case(
         end_s=record.end_s,
         frames_seen=record.frames_seen,
         signs=record.signs,
+        verification=record.verification,
+        end_reason=record.end_reason,
+        permit_id=record.permit_id,
+        recurrence_of=record.recurrence_of,
+        recurrences=record.recurrences,
         evidence={
             role: _evidence(getattr(record.evidence, role), run_dir if role in embed else None)
             for role in EVIDENCE_ROLES

@@ -11,6 +11,7 @@ from vision.frames.frame import Rung
 from vision.frames.wallclock import Origin
 from vision.observe.look import Health
 from vision.report.strings import TEXT, english
+from vision.rules.finding import EndReason
 from vision.rules.kinds import KINDS
 
 TEMPLATES = Path(vision.report.html.__file__).parent / "templates"
@@ -43,6 +44,7 @@ def test_kinds_rungs_origins_and_camera_states_have_words() -> None:
     assert {f"kind.{kind}" for kind in KINDS} <= TEXT.keys()
     assert {f"rung.{rung}" for rung in Rung} <= TEXT.keys()
     assert {f"origin.{origin}" for origin in get_args(Origin)} <= TEXT.keys()
+    assert {f"end.{reason}" for reason in get_args(EndReason)} <= TEXT.keys()
     assert {f"health.{health}" for health in Health if health is not Health.OK} <= TEXT.keys()
 
 

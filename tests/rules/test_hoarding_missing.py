@@ -107,3 +107,69 @@ def test_an_upright_line_has_a_box_with_width():
     (one,), _ = judge_hoarding([look(t) for t in every(10, 0, 700)], [upright])
     assert one.box[2] - one.box[0] >= 20
     assert one.box[3] - one.box[1] > 500
+
+
+def fence(**more: object) -> Zone:
+    return Zone.model_validate(LINE.model_dump() | more)
+
+
+def test_a_gate_may_stand_open():
+    """The gap is 200 of 800 px, from 0.375 to 0.625 of the line."""
+    looks = [look(t, *GAP) for t in every(10, 0, 900)]
+    gate = fence(gates=[{"from": 0.36, "to": 0.64}])
+    assert judge_hoarding(looks, [gate])[0] == []
+    half = fence(gates=[{"from": 0.36, "to": 0.45}])
+    (one,), _ = judge_hoarding(looks, [half])
+    assert one.box[0] > 450
+
+
+def test_beside_an_open_gate_a_gap_is_still_one():
+    gap = [panel(90, 400), panel(600, 700)]
+    looks = [look(t, *gap) for t in every(10, 0, 900)]
+    (one,), _ = judge_hoarding(looks, [fence(gates=[{"from": 0.36, "to": 0.64}])])
+    assert one.box[0] > 690
+
+
+@pytest.mark.parametrize(
+    ("length_m", "max_gap_m", "count"), [(200, 10, 1), (50, 10, 0), (None, 10, 0), (200, None, 0)]
+)
+def test_a_gap_may_be_measured_in_metres(length_m, max_gap_m, count):
+    """The slit is an eighth of the line, less than the share that is asked for."""
+    slit = [panel(90, 450), panel(550, 910)]
+    looks = [look(t, *slit) for t in every(10, 0, 900)]
+    found, _ = judge_hoarding(looks, [fence(length_m=length_m)], max_gap_m=max_gap_m)
+    assert len(found) == count
+
+
+def test_false_boxes_now_and_then_do_not_mend_a_gap():
+    looks = [look(t, *(WHOLE if i % 9 == 4 else GAP)) for i, t in enumerate(every(10, 0, 1200))]
+    (one,), _ = judge_hoarding(looks)
+    assert (one.start_s, one.end_s) == (0, None)
+
+
+def test_a_lorry_before_a_known_gap_is_cannot_see():
+    truck = seen("truck", (380, 280, 620, 450), 0.8)
+    looks = [look(t, *GAP) for t in every(10, 0, 700)]
+    looks += [look(t, *GAP, truck) for t in every(10, 710, 3000)]
+    (one,), _ = judge_hoarding(looks)
+    assert (one.end_s, one.last_seen_s, one.verification) == (None, 700, "cannot_see")
+
+
+def test_what_lies_in_an_ignore_zone_is_not_asked_for():
+    ignore = Zone(
+        id="trees", purpose=Purpose.IGNORE, points=((0.3, 0.2), (0.7, 0.2), (0.7, 0.8), (0.3, 0.8))
+    )
+    looks = [look(t, *GAP) for t in every(10, 0, 900)]
+    assert judge_hoarding(looks, [LINE, ignore])[0] == []
+
+
+def test_what_stands_in_an_ignore_zone_still_hides():
+    """A lorry parked on ignored ground before a closed hoarding makes no gap."""
+    ignore = Zone(
+        id="ground",
+        purpose=Purpose.IGNORE,
+        points=((0.3, 0.52), (0.7, 0.52), (0.7, 0.9), (0.3, 0.9)),
+    )
+    truck = seen("truck", (380, 280, 620, 450), 0.8)
+    looks = [look(t, *GAP, truck) for t in every(10, 0, 900)]
+    assert judge_hoarding(looks, [LINE, ignore])[0] == []

@@ -139,7 +139,8 @@ class TestRegistry:
     def test_every_setting_is_documented(self):
         for kind, model in settings_models().items():
             for name in model.model_fields:
-                assert f"{name}:" in (model.__doc__ or ""), f"{kind}.{name}"
+                said = "".join(base.__doc__ or "" for base in model.__mro__)
+                assert f"{name}:" in said, f"{kind}.{name}"
 
 
 def test_an_end_says_when_it_was_noticed():

@@ -132,6 +132,21 @@ class TestDebrisPile:
         assert one.signs == ("dwell", "growing")
         assert one.start_s == 0
 
+    @pytest.mark.parametrize(
+        ("names", "sign"),
+        [
+            (["waste_pile"], "waste"),
+            (["rubble_pile"], "rubble"),
+            (["debris_pile", "rubble_pile", "rubble_pile"], "rubble"),
+            (["debris_pile"], None),
+            (["debris_pile", "debris_pile", "waste_pile"], None),
+        ],
+    )
+    def test_the_matter_is_said_where_the_model_tells(self, names, sign):
+        looks = [look(10.0 * i, seen(names[i % len(names)], IN_LEFT)) for i in range(200)]
+        (one,) = judge(looks)
+        assert one.signs == (("dwell", sign) if sign else ("dwell",))
+
 
 class TestAbandonedVehicle:
     def test_a_derelict_look_beyond_the_dwell(self):
@@ -177,7 +192,15 @@ class TestAbandonedVehicle:
     def test_bicycles_left_for_weeks_count(self):
         looks = stands("motorcycle", IN_LEFT, 400, interval_s=10)
         (one,) = judge(looks, abandoned_vehicle={"unmoved_s": 300})
-        assert one.signs == ("unmoved",)
+        assert one.signs == ("unmoved", "non_motor")
+
+    @pytest.mark.parametrize(
+        ("name", "sign"), [("car", ("unmoved",)), ("bicycle", ("unmoved", "non_motor"))]
+    )
+    def test_non_motor_vehicles_may_have_days_of_their_own(self, name, sign):
+        settings = {"unmoved_s": 2000, "non_motor_unmoved_s": 500}
+        (one,) = judge(stands(name, IN_LEFT, 2500), abandoned_vehicle=settings)
+        assert (one.signs, one.noticed_s) == (sign, 2000 if name == "car" else 500)
 
     def test_people_who_stand_are_no_vehicles(self):
         assert judge(stands("person", IN_LEFT, 400), abandoned_vehicle={"unmoved_s": 30}) == []

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import FRAME, at
+from scripted import FRAME, at, look
 
-from vision.zones import WHOLE_FRAME, Purpose, Zone, ignored
+from vision.rules.hours import Hours, ignored
+from vision.zones import WHOLE_FRAME, Purpose, Zone
 
 WIDTH, HEIGHT = FRAME
 LEFT = Zone(
@@ -59,4 +60,4 @@ def test_zones_are_relative_to_the_frame(box, scale):
 
 @pytest.mark.parametrize(("x", "expected"), [(750, True), (250, False)])
 def test_ignored(x, expected):
-    assert ignored(at(x, 400), [LEFT, RIGHT], FRAME) is expected
+    assert ignored(at(x, 400), [LEFT, RIGHT], look(0), Hours()) is expected

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vision.observe.families import family_of
 from vision.observe.look import Look
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding
+from vision.rules.hours import ALWAYS, Hours
 from vision.rules.settings import Count, RuleSettings, Seconds, Share
 from vision.rules.standing import (
+    REST_INTERVAL_S,
+    Held,
+    WindowDwells,
     finding_of,
     first_zone,
-    has_stood,
     is_about_due,
     is_believed,
     is_new,
+    permitted_now,
+    stood_s,
 )
+from vision.schedule import SiteClock
 from vision.zones import Purpose, Zone
 
-_FAMILIES = frozenset({"vehicle", "cycle"})
+_NON_MOTOR = "cycle"
+_FAMILIES = frozenset({"vehicle", _NON_MOTOR})
 _DERELICT = frozenset({"derelict_vehicle", "derelict_cycle"})
 _PLACES = frozenset(
     {Purpose.PARKING_BAY, Purpose.CARRIAGEWAY, Purpose.FOOTWAY, Purpose.GREEN, Purpose.WHOLE_FRAME}
@@ -44,6 +51,8 @@ class Settings(RuleSettings):
         derelict_dwell_s: Seconds a derelict-looking vehicle must have stood.
         unmoved_s: Seconds after which any vehicle that did not move counts as abandoned
             (30 days; cities use 15 to 90).
+        non_motor_unmoved_s: The same for bicycles, motorcycles and tricycles; ``unmoved_s`` where
+            it is null.
         no_stopping_dwell_s: Seconds a vehicle may stand in a ``no_stopping`` zone.
         min_observed_share: Share of a dwell during which the vehicle must have been in sight.
         min_confidence: Mean confidence of its recent detections, at least; half to keep it.
@@ -55,74 +64,134 @@ class Settings(RuleSettings):
     second_stage_after_s: Seconds = 20.0
     derelict_dwell_s: Seconds = 600.0
     unmoved_s: Seconds = 30 * 86_400.0
+    non_motor_unmoved_s: Seconds | None = None
     no_stopping_dwell_s: Seconds = 300.0
     min_observed_share: Share = 0.5
     min_confidence: Share = 0.25
+
+    @classmethod
+    def for_dwell(cls, dwell_s: float) -> dict[str, Any]:
+        """Dwells as given, and crops scored in time for them; ``unmoved_s`` stays days."""
+        given = super().for_dwell(dwell_s)
+        if dwell_s / 2 < cls().second_stage_after_s:
+            given["second_stage_after_s"] = dwell_s / 2
+        return given
 
 
 class AbandonedVehicle:
     """Vehicles, motor or not, that stay.
 
     Signs: ``derelict_look`` (it looks derelict and stood for the derelict dwell), ``unmoved`` (the
-    same place for weeks) and ``no_stopping`` (it stands where stopping is forbidden). Where the
-    second stage has scored it, ``derelict_class`` and ``derelict_crops`` say which of the two
-    would find it derelict alone.
+    same place for weeks) and ``no_stopping`` (it stands where stopping is forbidden, parked too
+    long); ``non_motor`` beside them for bicycles, motorcycles and tricycles. Where the second
+    stage has scored it, ``derelict_class`` and ``derelict_crops`` say which of the two would find
+    it derelict alone.
+
+    In a ``no_stopping`` zone with a schedule the dwell counts from the opening of the window. The
+    other two count all time; they hold while the schedule of the place does.
     """
 
     kind = "abandoned_vehicle"
     name = "abandoned_vehicle"
 
-    def __init__(self, settings: Settings, zones: Sequence[Zone]) -> None:
-        """Judge by these settings in these zones."""
+    def __init__(
+        self, settings: Settings, zones: Sequence[Zone], clock: SiteClock | None = None
+    ) -> None:
+        """Judge by these settings in these zones, by this clock."""
         self._settings = settings
         self._zones = tuple(zones)
-        self._dwells = (
+        self._hours = Hours(clock)
+        non_motor_s = settings.non_motor_unmoved_s
+        self._lengths_s = (
             settings.derelict_dwell_s,
             settings.unmoved_s,
+            settings.unmoved_s if non_motor_s is None else non_motor_s,
             settings.no_stopping_dwell_s,
         )
-        self._held: frozenset[int] = frozenset()
+        self._strict = tuple(zone for zone in self._zones if zone.purpose in _NO_STOPPING)
+        self._has_windows = any(zone.schedule is not None for zone in self._strict)
+        self._dwells = WindowDwells()
+        self._held = Held()
         self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""
         findings = []
-        held = set()
+        held: dict[int, str] = {}
         for sighting in sightings:
-            if sighting.ended_s is not None or not any(
-                has_stood(sighting, dwell_s, self._settings.min_observed_share)
-                for dwell_s in self._dwells
-            ):
+            if sighting.ended_s is not None:
                 continue
-            if not self._concerns(sighting):
-                continue
-            signs = [
-                (zone, sign)
-                for sign, dwell_s, zone in self._cases(sighting, look)
-                if has_stood(sighting, dwell_s, self._settings.min_observed_share)
-            ]
+            signs = self._signs(sighting, look)
             if signs:
-                words = [sign for _, sign in signs]
+                _, zone, since_s = signs[0]
+                words = [sign for sign, *_ in signs]
                 if "derelict_look" in words:
                     words += self._told_by(sighting)
-                findings.append(finding_of(sighting, signs[0][0], words))
-                held.add(sighting.id)
-        self._held = frozenset(held)
+                if _is_non_motor(sighting):
+                    words.append("non_motor")
+                findings.append(finding_of(sighting, zone, words, wrong_since_s=since_s))
+                held[sighting.id] = zone.id
+            elif (place := self._held.zone_of(sighting)) is not None:
+                zone = next(zone for zone in self._zones if zone.id == place)
+                if self._hours.in_force(zone, look):
+                    held[sighting.id] = place
+                else:
+                    since_s = self._hours.in_force_since_s(zone, look)
+                    findings.append(permitted_now(sighting, place, since_s))
+        self._held.now(held)
+        self._dwells.keep([one.id for one in sightings if one.ended_s is None])
         return findings
 
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
         """A vehicle may just have stopped, or a dwell is about to expire."""
-        for sighting in sightings:
-            new = is_new(sighting, look)
-            due = new or any(is_about_due(sighting, dwell_s) for dwell_s in self._dwells)
-            if due and self._concerns(sighting):
-                cases = self._cases(sighting, look)
-                if any(
-                    (new and dwell_s <= _LONG_S) or is_about_due(sighting, dwell_s)
-                    for _, dwell_s, _ in cases
-                ):
-                    return True
-        return False
+        return any(
+            self._is_new(sighting, look) or self._is_about_due(sighting, look)
+            for sighting in sightings
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What is kept between looks."""
+        return {"held": self._held.state(), "dwells": self._dwells.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._held.restore(state["held"])
+        self._dwells.restore(state["dwells"])
+
+    def _is_new(self, sighting: Sighting, look: Look) -> bool:
+        return (
+            is_new(sighting, look)
+            and self._concerns(sighting)
+            and bool(self._cases(sighting, look, lambda dwell_s, _: dwell_s <= _LONG_S))
+        )
+
+    def _is_about_due(self, sighting: Sighting, look: Look) -> bool:
+        if not sighting.standing or sighting.absent_since_s is not None:
+            return False
+        left_s = REST_INTERVAL_S + stood_s(sighting)
+        if not self._has_windows and not any(
+            left_s - REST_INTERVAL_S < dwell_s <= left_s for dwell_s in self._lengths_s
+        ):
+            return False
+        return self._concerns(sighting) and bool(
+            self._cases(
+                sighting, look, lambda dwell_s, since_s: is_about_due(sighting, dwell_s, since_s)
+            )
+        )
+
+    def _signs(self, sighting: Sighting, look: Look) -> list[tuple[str, Zone, float]]:
+        """Signs that hold, each with its zone and the time from which it is wrong there."""
+        if not sighting.standing or not self._concerns(sighting):
+            return []
+        share = self._settings.min_observed_share
+        longest_s = stood_s(sighting)
+        return [
+            (sign, zone, since_s)
+            for sign, dwell_s, zone, since_s in self._cases(
+                sighting, look, lambda dwell_s, since_s: since_s > ALWAYS or dwell_s <= longest_s
+            )
+            if self._dwells.has_stood(sighting, zone, since_s, dwell_s, share)
+        ]
 
     def _concerns(self, sighting: Sighting) -> bool:
         return family_of(sighting.class_name) in _FAMILIES and is_believed(
@@ -151,20 +220,48 @@ class AbandonedVehicle:
         told = {"derelict_class": _derelict_votes(sighting), "derelict_crops": score}
         return [sign for sign, level in told.items() if level >= self._settings.derelict_share]
 
-    def _cases(self, sighting: Sighting, look: Look) -> list[tuple[str, float, Zone]]:
-        """Sign, dwell and zone of each way in which a vehicle at this place can be wrong."""
+    def _cases(
+        self, sighting: Sighting, look: Look, due: Callable[[float, float], bool]
+    ) -> list[tuple[str, float, Zone, float]]:
+        """Each way in which a vehicle at this place can be wrong.
+
+        Args:
+            sighting: The vehicle.
+            look: The look.
+            due: Whether a dwell, counted from a stream time on, is of interest. Places are looked
+                up only for those that are.
+
+        Returns:
+            Sign, dwell, zone, and stream time from which the dwell counts.
+        """
         settings = self._settings
+        strict = None
+        if self._strict:
+            strict = first_zone(sighting, self._strict, _NO_STOPPING, look, self._hours)
+        signs = []
+        if due(settings.derelict_dwell_s, ALWAYS):
+            derelict = self._derelict(sighting)
+            if derelict > 0 and derelict >= settings.derelict_share:
+                signs.append(("derelict_look", settings.derelict_dwell_s))
+        unmoved_s = settings.unmoved_s
+        if settings.non_motor_unmoved_s is not None and _is_non_motor(sighting):
+            unmoved_s = settings.non_motor_unmoved_s
+        if due(unmoved_s, ALWAYS):
+            signs.append(("unmoved", unmoved_s))
         cases = []
-        strict = first_zone(sighting, self._zones, _NO_STOPPING, look)
-        anywhere = strict or first_zone(sighting, self._zones, _PLACES, look)
-        derelict = self._derelict(sighting)
-        if anywhere is not None and derelict > 0 and derelict >= settings.derelict_share:
-            cases.append(("derelict_look", settings.derelict_dwell_s, anywhere))
-        if anywhere is not None:
-            cases.append(("unmoved", settings.unmoved_s, anywhere))
+        if signs:
+            place = strict or first_zone(sighting, self._zones, _PLACES, look, self._hours)
+            if place is not None:
+                cases = [(sign, dwell_s, place, ALWAYS) for sign, dwell_s in signs]
         if strict is not None:
-            cases.append(("no_stopping", settings.no_stopping_dwell_s, strict))
+            since_s = self._hours.in_force_since_s(strict, look)
+            if due(settings.no_stopping_dwell_s, since_s):
+                cases.append(("no_stopping", settings.no_stopping_dwell_s, strict, since_s))
         return cases
+
+
+def _is_non_motor(sighting: Sighting) -> bool:
+    return family_of(sighting.class_name) == _NON_MOTOR
 
 
 def _derelict_votes(sighting: Sighting) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from vision.observe.look import Look
@@ -13,9 +14,29 @@ Basis = Literal["class", "composition"]
 """A class of the model says so itself, or several classes found together suggest it."""
 
 
+class Relief(StrEnum):
+    """Why a rule does not hold (any more) for what it names."""
+
+    CLEAR = "clear"
+    """This look saw the place, and nothing was wrong there. Several such looks end a violation."""
+    OVER = "over"
+    """It is over: the rule has been patient itself."""
+    PERMITTED = "permitted"
+    """What stands there may: hours, permits, or the stage of the site."""
+
+
+EndReason = Literal["gone", "permitted", "merged"]
+"""The thing left or was put right, may be there now, or proved to be another violation's thing."""
+
+Verification = Literal["still_there", "cannot_see", "gone"]
+"""What a look says of a violation. Cannot see is neither of the others."""
+
+
 @dataclass(frozen=True)
 class Finding:
-    """A rule holds after this look.
+    """A rule holds after this look, or, with a ``relief``, says why it does not.
+
+    A rule that names neither for a thing says nothing about it: the place could not be seen.
 
     Attributes:
         key: Names the thing or zone that it holds for; the same key in successive looks is the
@@ -29,6 +50,8 @@ class Finding:
         signs: What spoke for it, machine-readable words such as ``derelict_look``.
         basis: What the finding rests on.
         class_names: Classes of the detections that it rests on.
+        permit_id: Permit outside whose hours it holds.
+        relief: Why the rule does not hold for ``key`` now; ``since_s`` is then from when on.
     """
 
     key: str
@@ -41,6 +64,31 @@ class Finding:
     signs: tuple[str, ...]
     basis: Basis = "class"
     class_names: tuple[str, ...] = ()
+    permit_id: str | None = None
+    relief: Relief | None = None
+
+
+def relieved(key: str, zone_id: str, why: Relief, *, since_s: float, last_seen_s: float) -> Finding:
+    """Finding that says only why a rule does not hold for what it names.
+
+    Args:
+        key: What.
+        zone_id: Zone in which it held.
+        why: Why.
+        since_s: Stream time from which it does not.
+        last_seen_s: Stream time at which the thing was last really seen.
+    """
+    return Finding(
+        key=key,
+        zone_id=zone_id,
+        box=(0.0, 0.0, 0.0, 0.0),
+        confidence=0.0,
+        since_s=since_s,
+        last_seen_s=last_seen_s,
+        looks_seen=0,
+        signs=(),
+        relief=why,
+    )
 
 
 class Rule(Protocol):
@@ -63,6 +111,36 @@ class Rule(Protocol):
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
         """Something new or suspected needs looks at the active rate."""
         ...
+
+    def state(self) -> dict[str, Any]:
+        """What it keeps between looks, in plain types that go through JSON."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a :meth:`state` as if this rule had judged all looks up to it.
+
+        A rule of the same settings, zones and clock then says the same as one that had.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The violation that a recurrence follows.
+
+    Attributes:
+        key: Its key.
+        zone_id: Its zone.
+        box: Its box.
+        start_s: Stream time of its start.
+        end_s: Stream time of its end.
+    """
+
+    key: str
+    zone_id: str
+    box: Box
+    start_s: float
+    end_s: float
 
 
 @dataclass(frozen=True)
@@ -89,6 +167,14 @@ class Violation:
         class_names: Classes of the detections that it rests on.
         end_noticed_s: Stream time of the look after which it was known to be over, ``None`` while
             it lasts.
+        raised_s: Stream time of the look after which it was raised: ``noticed_s``, or later where
+            there is a grace period.
+        end_reason: Why it is over, ``None`` while it lasts.
+        verification: What the last look said of it.
+        still_s: Stream times of the looks at which it was still there and told again.
+        permit_id: Permit outside whose hours it held.
+        recurrence_of: The violation of this kind that ended at this place not long before.
+        recurrences: How many went before it in that way.
     """
 
     kind: str
@@ -109,3 +195,10 @@ class Violation:
     basis: Basis = "class"
     class_names: tuple[str, ...] = ()
     end_noticed_s: float | None = None
+    raised_s: float | None = None
+    end_reason: EndReason | None = None
+    verification: Verification = "still_there"
+    still_s: tuple[float, ...] = ()
+    permit_id: str | None = None
+    recurrence_of: Earlier | None = None
+    recurrences: int = 0

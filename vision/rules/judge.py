@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
-
-from vision.detect.detections import Detections
 from vision.observe.look import Affine, Health, Look, carried_box, inverse
 from vision.observe.memory import SightingMemory
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding, Rule, Violation
-from vision.rules.standing import key_of
-from vision.zones import Purpose, Zone, ignored
-
-END_AFTER_S = 60.0
-"""Seconds that a rule may not hold without ending its violation."""
-
-
-@dataclass
-class _Case:
-    """A violation that is still followed."""
-
-    violation: Violation
-    lapsed_s: float = 0.0
+from vision.rules.hours import Hours, ignored
+from vision.rules.lifecycle import END_AFTER_S, LifeEvent, Lives
+from vision.schedule import SiteClock
+from vision.zones import Purpose, Zone
 
 
 class Judge:
@@ -38,26 +27,27 @@ class Judge:
         *,
         camera_id: str,
         end_after_s: float = END_AFTER_S,
+        clock: SiteClock | None = None,
     ) -> None:
         """Start with nothing seen.
 
         Args:
             rules: Rules that judge.
             memory: Memory of the same stream, empty at the start.
-            zones: Zones of the view; things in ``ignore`` zones are dropped before all else.
+            zones: Zones of the view. What stands in an ``ignore`` zone is remembered, for it hides
+                other things, but no rule is told of it.
             camera_id: Camera named in the violations.
-            end_after_s: A violation ends when its rule has not held for so many seconds of clear
-                view; when it holds again earlier it is the same violation.
+            end_after_s: Seconds of clear view in which a place must be in order before a violation
+                there is over.
+            clock: The site's clock, by which the schedules of ``ignore`` zones go; without it the
+                looks' own time zone.
         """
         self._rules = tuple(rules)
         self._memory = memory
         self._ignore = tuple(zone for zone in zones if zone.purpose is Purpose.IGNORE)
-        self._camera_id = camera_id
-        self._end_after_s = end_after_s
-        self._followed: dict[tuple[str, str], _Case] = {}
-        self._over: list[Violation] = []
+        self._hours = Hours(clock)
+        self._lives = Lives(camera_id=camera_id, end_after_s=end_after_s)
         self._sightings: tuple[Sighting, ...] = ()
-        self._last_s: float | None = None
 
     def look(self, look: Look) -> bool:
         """Judge the next look of the stream.
@@ -69,35 +59,24 @@ class Judge:
             ValueError: The look is not later than the one before.
         """
         to_view, look = look.to_view, look.registered()
-        look = self._without_ignored(look)
         sightings = self._memory.update(look)
-        self._sightings = sightings
-        gone = {key_of(sighting) for sighting in sightings if sighting.ended_s is not None}
-        for case_key in [key for key in self._followed if key[1] in gone]:
-            self._end(case_key, look.time_s)
+        self._lives.begin(look, [one for one in sightings if one.ended_s is not None])
+        self._sightings = self._judged(sightings, look)
         if look.health is not Health.OK:
-            self._last_s = None
+            self._lives.blind(look)
             return False
-        clear_s = 0.0 if self._last_s is None else look.time_s - self._last_s
-        self._last_s = look.time_s
-        held: set[tuple[str, str]] = set()
         wants = False
         for rule in self._rules:
-            for finding in rule.judge(look, sightings):
-                held.add((rule.kind, finding.key))
-                self._enter(rule, _in_frame(finding, to_view), look)
-            wants = rule.wants_closer_look(look, sightings) or wants
-        for case_key in [key for key in self._followed if key not in held]:
-            case = self._followed[case_key]
-            case.lapsed_s += clear_s
-            if case.lapsed_s >= self._end_after_s:
-                self._end(case_key, look.time_s)
+            for finding in rule.judge(look, self._sightings):
+                self._lives.enter(rule, _in_frame(finding, to_view), look)
+            wants = rule.wants_closer_look(look, self._sightings) or wants
+        self._lives.finish_look(look)
         return wants
 
     def finish(self) -> list[Violation]:
         """All violations of the stream, once it is over.
 
-        Those that still hold, or whose rule stopped holding too shortly before, have no end.
+        Those that were not seen to be over have no end.
 
         Returns:
             Violations ordered by ``noticed_s``, then kind, zone and key.
@@ -106,81 +85,53 @@ class Judge:
 
     @property
     def violations(self) -> list[Violation]:
-        """Violations so far, ordered by ``noticed_s``, then kind, zone and key."""
-        return sorted(
-            [*self._over, *(case.violation for case in self._followed.values())],
-            key=lambda one: (one.noticed_s, one.kind, one.zone_id, one.key),
-        )
+        """Violations raised so far, ordered by ``noticed_s``, then kind, zone and key."""
+        return self._lives.violations
 
     @property
     def violation_count(self) -> int:
-        """How many violations there are so far."""
-        return len(self._over) + len(self._followed)
+        """How many violations have been raised so far."""
+        return self._lives.count
+
+    def take_events(self) -> list[LifeEvent]:
+        """START, STILL and END of violations since this was asked last, in order."""
+        return self._lives.take_events()
+
+    def take_over(self) -> list[Violation]:
+        """Violations that are over; the judge forgets them, so that it can run for years."""
+        return self._lives.take_over()
 
     def open_sightings(self) -> tuple[Sighting, ...]:
-        """Sightings alive after the last look, by rising id."""
+        """Sightings that are judged and alive after the last look, by rising id."""
         return tuple(sighting for sighting in self._sightings if sighting.ended_s is None)
 
-    def _without_ignored(self, look: Look) -> Look:
-        if not self._ignore or not len(look.detections):
-            return look
-        keep = np.array(
-            [
-                not ignored((x1, y1, x2, y2), self._ignore, look.frame_size)
-                for x1, y1, x2, y2 in look.detections.xyxy.tolist()
-            ]
-        )
-        if keep.all():
-            return look
-        detections: Detections = look.detections[keep]
-        return replace(look, detections=detections)
+    def state(self) -> dict[str, Any]:
+        """What rules and violations are at, JSON-able; the memory hands over its own state.
 
-    def _enter(self, rule: Rule, finding: Finding, look: Look) -> None:
-        """Open or continue a violation."""
-        case = self._followed.get((rule.kind, finding.key))
-        if case is None:
-            self._followed[rule.kind, finding.key] = _Case(
-                Violation(
-                    kind=rule.kind,
-                    camera_id=self._camera_id,
-                    zone_id=finding.zone_id,
-                    key=finding.key,
-                    box=finding.box,
-                    confidence=finding.confidence,
-                    start_s=finding.since_s,
-                    noticed_s=look.time_s,
-                    best_s=look.time_s,
-                    last_seen_s=finding.last_seen_s,
-                    end_s=None,
-                    looks_seen=finding.looks_seen,
-                    signs=finding.signs,
-                    rule_name=rule.name,
-                    rule_settings=rule.settings,
-                    basis=finding.basis,
-                    class_names=finding.class_names,
-                )
-            )
-            return
-        case.lapsed_s = 0.0
-        known = case.violation
-        known = replace(
-            known,
-            last_seen_s=finding.last_seen_s,
-            looks_seen=max(known.looks_seen, finding.looks_seen),
-            signs=_joined(known.signs, finding.signs),
-            basis=finding.basis if known.basis == "composition" else known.basis,
-            class_names=_joined(known.class_names, finding.class_names),
-        )
-        if finding.confidence > known.confidence and finding.last_seen_s == look.time_s:
-            known = replace(
-                known, box=finding.box, confidence=finding.confidence, best_s=look.time_s
-            )
-        case.violation = known
+        Events that were not taken stay behind.
+        """
+        return {
+            "rules": {rule.kind: rule.state() for rule in self._rules},
+            "lives": self._lives.state(),
+        }
 
-    def _end(self, case_key: tuple[str, str], noticed_s: float) -> None:
-        """Close a violation at its last sight."""
-        violation = self._followed.pop(case_key).violation
-        self._over.append(replace(violation, end_s=violation.last_seen_s, end_noticed_s=noticed_s))
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on as if this judge had seen all looks up to a :meth:`state`.
+
+        Args:
+            state: From a judge of the same rules, settings and zones.
+        """
+        for rule in self._rules:
+            rule.restore(state["rules"][rule.kind])
+        self._lives.restore(state["lives"])
+
+    def _judged(self, sightings: tuple[Sighting, ...], look: Look) -> tuple[Sighting, ...]:
+        """Sightings outside ``ignore`` zones."""
+        if not self._ignore:
+            return sightings
+        return tuple(
+            one for one in sightings if not ignored(one.box, self._ignore, look, self._hours)
+        )
 
 
 def _in_frame(finding: Finding, to_view: Affine | None) -> Finding:
@@ -188,7 +139,3 @@ def _in_frame(finding: Finding, to_view: Affine | None) -> Finding:
     if to_view is None:
         return finding
     return replace(finding, box=carried_box(finding.box, inverse(to_view)))
-
-
-def _joined(known: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    return known + tuple(word for word in more if word not in known)

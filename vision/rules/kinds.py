@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Priority = Literal["normal", "low"]
 
 
 @dataclass(frozen=True)
@@ -14,12 +17,15 @@ class Kind:
         en: English name.
         zh: Chinese name.
         colour: CSS colour of boxes and badges.
+        priority: ``low`` for what says only that something is amiss, not what: it is reviewed
+            last, and gives way to a kind of normal priority at the same place.
     """
 
     id: str
     en: str
     zh: str
     colour: str
+    priority: Priority = "normal"
 
 
 KINDS: dict[str, Kind] = {

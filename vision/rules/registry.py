@@ -18,6 +18,7 @@ from vision.rules import (
 )
 from vision.rules.finding import Rule
 from vision.rules.settings import RuleSettings
+from vision.schedule import SiteClock
 from vision.zones import Zone
 
 
@@ -27,11 +28,11 @@ class RuleModule:
 
     Attributes:
         settings: Its settings with their defaults.
-        rule: Makes the rule for one stream from settings and zones.
+        rule: Makes the rule for one stream from settings, zones and the site's clock.
     """
 
     settings: type[RuleSettings]
-    rule: Callable[[Any, Sequence[Zone]], Rule]
+    rule: Callable[[Any, Sequence[Zone], SiteClock | None], Rule]
 
 
 RULES: dict[str, RuleModule] = {
@@ -50,13 +51,17 @@ def settings_models() -> dict[str, type[RuleSettings]]:
 
 
 def build_rules(
-    zones: Sequence[Zone], settings: Mapping[str, Mapping[str, Any]] | None = None
+    zones: Sequence[Zone],
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    clock: SiteClock | None = None,
 ) -> list[Rule]:
     """Make all rules for one stream of one view.
 
     Args:
         zones: Zones to judge in; ``WHOLE_FRAME`` among them means that place is not judged.
         settings: Settings that differ from the defaults, by kind.
+        clock: The site's clock, by which schedules, permits and stages go; without it the looks'
+            own time zone and plain weeks.
 
     Raises:
         ConfigError: A kind or setting is unknown or out of range; the text names it.
@@ -75,5 +80,5 @@ def build_rules(
                 for fault in error.errors()
             )
             raise ConfigError(f"rule settings: {faults}") from error
-        rules.append(module.rule(chosen, zones))
+        rules.append(module.rule(chosen, zones, clock))
     return rules

@@ -7,10 +7,11 @@ person, so that near and far are judged alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from vision.observe.look import Look
 from vision.observe.sighting import Box, Sighting
@@ -110,7 +111,8 @@ class Ensemble:
     Attributes:
         id: Number, unique in the stream.
         since_s: Stream time from which person and parts have been together.
-        members: Parts seen together so far, by id of the sighting.
+        members: What each part seen together so far is, by id of its sighting.
+        parts: The sightings of those parts at the last look.
         seller: The person at the last look with one.
         seller_seen_s: Stream time of that look.
         complete_s: Stream time at which enough kinds of parts were last seen.
@@ -126,44 +128,59 @@ class Ensemble:
     seller: _Person
     seller_seen_s: float
     complete_s: float
-    members: dict[int, tuple[str, Sighting]] = field(default_factory=dict)
+    members: dict[int, str] = field(default_factory=dict)
     together_s: float = 0.0
     tended_s: float = 0.0
     looks_seen: int = 0
     stood: bool = False
     key: str | None = None
+    parts: dict[int, Sighting] = field(default_factory=dict, compare=False)
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of parts, in one order."""
-        roles = {role for role, _ in self.members.values()}
+        roles = set(self.members.values())
         return tuple(role for role in (CANOPY, STAND, GOODS) if role in roles)
 
     def last_complete_s(self, min_kinds: int) -> float:
         """Stream time at which so many kinds of parts were last seen; before all time without."""
         seen: dict[str, float] = {}
-        for role, sighting in self.members.values():
-            seen[role] = max(seen.get(role, 0.0), sighting.last_seen_s)
+        for number, role in self.members.items():
+            seen[role] = max(seen.get(role, 0.0), self.parts[number].last_seen_s)
         latest = sorted(seen.values(), reverse=True)
         return latest[min_kinds - 1] if len(latest) >= min_kinds else float("-inf")
 
     @property
     def box(self) -> Box:
         """Box around seller and parts."""
-        boxes = [self.seller.box, *(sighting.box for _, sighting in self.members.values())]
+        boxes = [self.seller.box, *(part.box for part in self.parts.values())]
         x1, y1, x2, y2 = zip(*boxes, strict=True)
         return min(x1), min(y1), max(x2), max(y2)
 
     @property
     def confidence(self) -> float:
         """Mean confidence of seller and parts, halved for two kinds: less than a class is worth."""
-        given = [self.seller.confidence, *(s.confidence for _, s in self.members.values())]
+        given = [self.seller.confidence, *(part.confidence for part in self.parts.values())]
         return min(0.2 + 0.15 * len(self.kinds), 0.65) * sum(given) / len(given)
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Classes of the parts, in alphabetical order."""
-        return tuple(sorted({sighting.class_name for _, sighting in self.members.values()}))
+        return tuple(sorted({part.class_name for part in self.parts.values()}))
+
+
+@dataclass(frozen=True)
+class _State:
+    """What :class:`Ensembles` keeps between looks."""
+
+    open: list[Ensemble]
+    people: tuple[_Person, ...]
+    last_s: float | None
+    pose: tuple[int, tuple[int, int]] | None
+    next_id: int
+
+
+_STATE = TypeAdapter(_State)
 
 
 class Ensembles:
@@ -233,7 +250,8 @@ class Ensembles:
         }
         tended = self._tend(look, stay, standing)
         for ensemble in self._open:
-            ensemble.members = {i: standing[i] for i in ensemble.members if i in standing}
+            ensemble.members = {i: standing[i][0] for i in ensemble.members if i in standing}
+            ensemble.parts = {i: standing[i][1] for i in ensemble.members}
             complete_s = ensemble.last_complete_s(self._min_kinds)
             ensemble.complete_s = max(ensemble.complete_s, complete_s)
             if look.time_s - complete_s <= FLICKER_S:
@@ -247,6 +265,26 @@ class Ensembles:
             if ensemble.members
             and look.time_s - min(ensemble.seller_seen_s, ensemble.complete_s) <= self._patience_s
         ]
+        return list(self._open)
+
+    def state(self) -> dict[str, Any]:
+        """What is kept between looks, in plain types; parts are known by their sightings."""
+        state: dict[str, Any] = _STATE.dump_python(
+            _State(self._open, self._people, self._last_s, self._pose, self._next_id), mode="json"
+        )
+        for ensemble in state["open"]:
+            del ensemble["parts"]
+        return state
+
+    def restore(self, state: Mapping[str, Any]) -> list[Ensemble]:
+        """Go on from a :meth:`state`.
+
+        Returns:
+            The ensembles that are alive, without their parts until the next look.
+        """
+        known = _STATE.validate_python(state)
+        self._open, self._people = list(known.open), known.people
+        self._last_s, self._pose, self._next_id = known.last_s, known.pose, known.next_id
         return list(self._open)
 
     def drop(self, ensemble: Ensemble) -> None:
@@ -284,7 +322,7 @@ class Ensembles:
                 ensemble = Ensemble(self._next_id, look.time_s, person, look.time_s, look.time_s)
                 self._next_id += 1
                 self._open.append(ensemble)
-            ensemble.members.update(near)
+            ensemble.members.update({i: role for i, (role, _) in near.items()})
             if ensemble.id not in tended:
                 ensemble.seller, ensemble.seller_seen_s = person, look.time_s
             tended.add(ensemble.id)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from typing import Any
 
 from vision.observe.look import Look
 from vision.observe.sighting import Sighting
-from vision.rules.finding import Finding
+from vision.rules.finding import Finding, Relief, relieved
+from vision.rules.hours import ALWAYS, Hours
 from vision.zones import Purpose, Zone
 
 REST_INTERVAL_S = 10.0
@@ -25,12 +27,26 @@ def key_of(sighting: Sighting) -> str:
 
 
 def first_zone(
-    sighting: Sighting, zones: Sequence[Zone], purposes: frozenset[Purpose], look: Look
+    sighting: Sighting,
+    zones: Sequence[Zone],
+    purposes: frozenset[Purpose],
+    look: Look,
+    hours: Hours | None = None,
 ) -> Zone | None:
-    """First drawn zone of these purposes in which a sighting stands."""
+    """First drawn zone of these purposes in which a sighting stands.
+
+    Args:
+        sighting: The sighting.
+        zones: Zones to choose from.
+        purposes: Purposes that count.
+        look: The look.
+        hours: With it, only zones whose schedule holds at the look count.
+    """
     for zone in zones:
-        if zone.purpose in purposes and (
-            zone.purpose is Purpose.WHOLE_FRAME or zone.holds(sighting.box, look.frame_size)
+        if (
+            zone.purpose in purposes
+            and (zone.purpose is Purpose.WHOLE_FRAME or zone.holds(sighting.box, look.frame_size))
+            and (hours is None or hours.in_force(zone, look))
         ):
             return zone
     return None
@@ -50,9 +66,14 @@ def is_believed(sighting: Sighting, min_confidence: float, held: Container[int])
     return sighting.confidence >= needed
 
 
-def stood_s(sighting: Sighting) -> float:
-    """Seconds from first to last sight: grows only when the thing is seen again."""
-    return sighting.last_seen_s - sighting.first_seen_s
+def stood_s(sighting: Sighting, since_s: float = ALWAYS) -> float:
+    """Seconds from first to last sight: grows only when the thing is seen again.
+
+    Args:
+        sighting: The sighting.
+        since_s: Stream time before which it does not count.
+    """
+    return sighting.last_seen_s - max(sighting.first_seen_s, since_s)
 
 
 def has_stood(sighting: Sighting, dwell_s: float, min_observed_share: float) -> bool:
@@ -67,6 +88,94 @@ def has_stood(sighting: Sighting, dwell_s: float, min_observed_share: float) -> 
     )
 
 
+class WindowDwells:
+    """Dwells in windows: seconds count from when a thing may no longer stand where it does.
+
+    The memory's ledger runs from first sight, so what it had observed when a window opened is
+    noted at the first look inside it.
+    """
+
+    SAME_S = 60.0
+    """Openings no further apart are one; the stream's clock may drift against the wall's."""
+
+    def __init__(self) -> None:
+        """Start with nothing noted."""
+        self._noted: dict[tuple[int, str], tuple[float, float]] = {}
+
+    def has_stood(
+        self,
+        sighting: Sighting,
+        zone: Zone,
+        since_s: float,
+        dwell_s: float,
+        min_observed_share: float,
+    ) -> bool:
+        """Whether a thing has stood for a dwell since then, of which enough was observed.
+
+        Args:
+            sighting: The sighting; to be asked at each look while it stands in the zone.
+            zone: Where it stands.
+            since_s: Stream time from which it may not stand there.
+            dwell_s: The dwell.
+            min_observed_share: Share of the dwell that must have been observed.
+        """
+        if since_s <= sighting.first_seen_s:
+            return has_stood(sighting, dwell_s, min_observed_share)
+        key = (sighting.id, zone.id)
+        noted = self._noted.get(key)
+        if noted is None or abs(noted[0] - since_s) > self.SAME_S:
+            noted = self._noted[key] = (since_s, sighting.dwell.observed_s)
+        observed_s = sighting.dwell.observed_s - noted[1]
+        return (
+            sighting.standing
+            and stood_s(sighting, noted[0]) >= dwell_s
+            and observed_s >= min_observed_share * dwell_s
+        )
+
+    def keep(self, ids: Collection[int]) -> None:
+        """Forget all sightings but these."""
+        if self._noted:
+            self._noted = {key: noted for key, noted in self._noted.items() if key[0] in ids}
+
+    def state(self) -> list[list[Any]]:
+        """What is noted, in plain types."""
+        return [[*key, *noted] for key, noted in self._noted.items()]
+
+    def restore(self, state: Sequence[Sequence[Any]]) -> None:
+        """Go on from a :meth:`state`."""
+        self._noted = {
+            (sighting_id, zone_id): (since_s, observed_s)
+            for sighting_id, zone_id, since_s, observed_s in state
+        }
+
+
+class Held:
+    """Sightings for which a rule held at the last look, and where."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._zones: dict[int, str] = {}
+
+    def __contains__(self, sighting_id: object) -> bool:
+        return sighting_id in self._zones
+
+    def zone_of(self, sighting: Sighting) -> str | None:
+        """Id of the zone in which it held for a sighting."""
+        return self._zones.get(sighting.id)
+
+    def now(self, zones: Mapping[int, str]) -> None:
+        """Take the sightings, with their zones, for which it holds after this look."""
+        self._zones = dict(zones)
+
+    def state(self) -> list[list[Any]]:
+        """In plain types."""
+        return [[sighting_id, zone_id] for sighting_id, zone_id in self._zones.items()]
+
+    def restore(self, state: Iterable[tuple[int, str]]) -> None:
+        """Go on from a :meth:`state`."""
+        self._zones = dict(state)
+
+
 def is_new(sighting: Sighting, look: Look) -> bool:
     """Whether a thing may just have come to stand: seen twice, not yet settled."""
     return (
@@ -77,26 +186,60 @@ def is_new(sighting: Sighting, look: Look) -> bool:
     )
 
 
-def is_about_due(sighting: Sighting, dwell_s: float) -> bool:
-    """Whether a standing thing reaches a dwell before the next look at rest."""
+def is_about_due(sighting: Sighting, dwell_s: float, since_s: float = ALWAYS) -> bool:
+    """Whether a standing thing reaches a dwell before the next look at rest.
+
+    Args:
+        sighting: The sighting.
+        dwell_s: The dwell.
+        since_s: Stream time from which it counts.
+    """
     return (
         sighting.standing
         and sighting.ended_s is None
         and sighting.absent_since_s is None
-        and 0.0 < dwell_s - stood_s(sighting) <= REST_INTERVAL_S
+        and 0.0 < dwell_s - stood_s(sighting, since_s) <= REST_INTERVAL_S
     )
 
 
-def finding_of(sighting: Sighting, zone: Zone, signs: Sequence[str]) -> Finding:
-    """Finding that a sighting is wrong where it stands, since it was first seen there."""
+def permitted_now(sighting: Sighting, zone_id: str, since_s: float) -> Finding:
+    """Finding that a sighting may stand, from a stream time on, where it was wrong until then."""
+    return relieved(
+        key_of(sighting),
+        zone_id,
+        Relief.PERMITTED,
+        since_s=since_s,
+        last_seen_s=sighting.last_seen_s,
+    )
+
+
+def finding_of(
+    sighting: Sighting,
+    zone: Zone,
+    signs: Sequence[str],
+    *,
+    wrong_since_s: float = ALWAYS,
+    permit_id: str | None = None,
+) -> Finding:
+    """Finding that a sighting is wrong where it stands.
+
+    Args:
+        sighting: The sighting.
+        zone: Where it is wrong.
+        signs: What speaks for it.
+        wrong_since_s: Stream time from which it may not stand there; wrong since it was first seen
+            there without it.
+        permit_id: Permit outside whose hours it is.
+    """
     return Finding(
         key=key_of(sighting),
         zone_id=zone.id,
         box=sighting.box,
         confidence=sighting.confidence,
-        since_s=sighting.first_seen_s,
+        since_s=max(sighting.first_seen_s, wrong_since_s),
         last_seen_s=sighting.last_seen_s,
         looks_seen=sighting.looks_seen,
         signs=tuple(signs),
         class_names=(sighting.class_name,),
+        permit_id=permit_id,
     )

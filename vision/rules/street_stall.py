@@ -9,7 +9,7 @@ are one violation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -17,21 +17,25 @@ from pydantic import Field
 from vision.observe.boxes import area
 from vision.observe.look import Look
 from vision.observe.sighting import Box, Sighting
-from vision.rules.finding import Finding
+from vision.rules.finding import Finding, Relief, relieved
+from vision.rules.hours import Hours, Permission, ignored
 from vision.rules.settings import Count, RuleSettings, Seconds, Share
 from vision.rules.stall_parts import SELLER, Ensemble, Ensembles, StallParts
 from vision.rules.standing import (
     REST_INTERVAL_S,
     SETTLE_S,
     SETTLED_LOOKS,
+    Held,
+    WindowDwells,
     finding_of,
     first_zone,
-    has_stood,
     is_about_due,
     is_believed,
     is_new,
     key_of,
+    permitted_now,
 )
+from vision.schedule import SiteClock
 from vision.zones import Purpose, Zone
 
 _CLASS = "street_stall"
@@ -76,24 +80,58 @@ class Settings(RuleSettings):
     canopy_width: Annotated[float, Field(ge=0.0, le=5.0)] = 0.85
 
 
-class StreetStall:
-    """Stalls that stand beyond a dwell outside ``permitted_vending`` zones.
+@dataclass(frozen=True)
+class _Unwanted:
+    """A place where a stall may not stand now.
 
-    Signs: ``dwell``; for a stall by its parts also those that were there: ``seller``, ``canopy``,
-    ``stand``, ``goods``.
+    Attributes:
+        zone: The zone.
+        since_s: Stream time from which it may not.
+        permit_id: Permit outside whose hours it is.
+    """
+
+    zone: Zone
+    since_s: float
+    permit_id: str | None = None
+
+    @property
+    def signs(self) -> tuple[str, ...]:
+        over_time = self.zone.purpose in _PERMITTED
+        return ("dwell", "outside_permitted_hours") if over_time else ("dwell",)
+
+
+class StreetStall:
+    """Stalls that stand beyond a dwell where they may not.
+
+    In a ``permitted_vending`` zone they may, during the hours of its schedule and its permits;
+    outside them it is a time overrun, and the dwell counts from closing time.
+
+    Signs: ``dwell``; ``outside_permitted_hours``; for a stall by its parts also those that were
+    there: ``seller``, ``canopy``, ``stand``, ``goods``.
     """
 
     kind = "street_stall"
     name = "street_stall"
 
-    def __init__(self, settings: Settings, zones: Sequence[Zone]) -> None:
-        """Judge by these settings in these zones."""
+    def __init__(
+        self, settings: Settings, zones: Sequence[Zone], clock: SiteClock | None = None
+    ) -> None:
+        """Judge by these settings in these zones, by this clock."""
         self._settings = settings
         self._zones = tuple(zones)
-        self._held: frozenset[int] = frozenset()
+        self._hours = Hours(clock)
+        self._held = Held()
+        self._dwells = WindowDwells()
         self._keys: dict[int, str] = {}
-        self._composed = settings.composition and any(
-            zone.purpose in _COMPOSED_PLACES for zone in self._zones
+        self._reported: dict[str, str] = {}
+        self._composed_in = tuple(
+            zone
+            for zone in self._zones
+            if zone.purpose in _COMPOSED_PLACES or (zone.purpose in _PERMITTED and _has_hours(zone))
+        )
+        self._composed = settings.composition and bool(self._composed_in)
+        self._always_permitted = tuple(
+            zone for zone in self._zones if zone.purpose in _PERMITTED and not _has_hours(zone)
         )
         self._ensembles = Ensembles(
             settings.parts,
@@ -102,7 +140,7 @@ class StreetStall:
             canopy_width=settings.canopy_width,
             seller_confidence=settings.seller_confidence,
             patience_s=settings.dwell_s,
-            stands_in=lambda box, look: self._composed_zone(box, look) is not None,
+            stands_in=self._may_be_composed,
         )
         self._open: list[Ensemble] = []
         self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
@@ -112,39 +150,37 @@ class StreetStall:
         self._open = self._follow(look, sightings) if self._composed else []
         complete = {one.id: one for one in self._open if self._has_stood(one)}
         findings = []
-        held = set()
+        held: dict[int, str] = {}
         for sighting in sightings:
-            if sighting.ended_s is not None or not has_stood(
-                sighting, self._settings.dwell_s, self._settings.min_observed_share
-            ):
+            if sighting.ended_s is not None or not sighting.standing:
                 continue
-            zone = self._zone(sighting, look)
-            if zone is None:
+            place = self._place(sighting, look)
+            if isinstance(place, _Unwanted) and self._has_stood_in(sighting, place):
+                held[sighting.id] = place.zone.id
+                finding = self._with_parts(sighting, place, complete)
+                findings.append(finding)
+                self._report(finding)
+            elif (zone_id := self._held.zone_of(sighting)) is None:
                 continue
-            held.add(sighting.id)
-            finding = finding_of(sighting, zone, ["dwell"])
-            same = [one for one in self._open if _at_one_place(one.box, sighting.box)]
-            for one in same:
-                one.key = self._keys.setdefault(sighting.id, one.key or finding.key)
-                if complete.pop(one.id, None) is not None:
-                    more = tuple(sign for sign in _signs(one) if sign not in finding.signs)
-                    finding = replace(finding, signs=finding.signs + more)
-            findings.append(replace(finding, key=self._keys.get(sighting.id, finding.key)))
-        self._held = frozenset(held)
+            elif isinstance(place, Permission):
+                key = self._keys.get(sighting.id, key_of(sighting))
+                relief = permitted_now(sighting, zone_id, place.since_s)
+                findings.append(replace(relief, key=key))
+                self._reported.pop(key, None)
+            else:
+                held[sighting.id] = zone_id
+        self._held.now(held)
+        self._dwells.keep([one.id for one in sightings if one.ended_s is None])
         for one in complete.values():
-            composed_in = self._composed_zone(one.box, look)
-            if composed_in is not None:
-                one.key = one.key or _own_key(one)
-                findings.append(_finding(one, one.key, composed_in))
+            findings += self._judge_parts(one, look)
+        findings += self._gone(sightings, look)
         return findings
 
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
         """A stall may just have been set up, or its dwell is about to expire."""
         dwell_s = self._settings.dwell_s
         return any(
-            (is_new(sighting, look) or is_about_due(sighting, dwell_s))
-            and self._zone(sighting, look) is not None
-            for sighting in sightings
+            self._is_due(sighting, look) for sighting in sightings if sighting.ended_s is None
         ) or any(
             one.key is None
             and (
@@ -154,22 +190,168 @@ class StreetStall:
             for one in self._open
         )
 
-    def _zone(self, sighting: Sighting, look: Look) -> Zone | None:
-        """Zone in which a stall is unwanted, ``None`` where it is none or is permitted."""
-        if (
-            sighting.class_name != _CLASS
-            or not is_believed(sighting, self._settings.min_confidence, self._held)
-            or first_zone(sighting, self._zones, _PERMITTED, look) is not None
+    def state(self) -> dict[str, Any]:
+        """What is kept between looks."""
+        return {
+            "held": self._held.state(),
+            "dwells": self._dwells.state(),
+            "keys": [[sighting_id, key] for sighting_id, key in self._keys.items()],
+            "reported": dict(self._reported),
+            "ensembles": self._ensembles.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._held.restore(state["held"])
+        self._dwells.restore(state["dwells"])
+        self._keys = dict(state["keys"])
+        self._reported = dict(state["reported"])
+        self._open = self._ensembles.restore(state["ensembles"])
+
+    def _is_due(self, sighting: Sighting, look: Look) -> bool:
+        if sighting.class_name != _CLASS:
+            return False
+        place = self._place(sighting, look)
+        return isinstance(place, _Unwanted) and (
+            is_new(sighting, look) or is_about_due(sighting, self._settings.dwell_s, place.since_s)
+        )
+
+    def _place(self, sighting: Sighting, look: Look) -> _Unwanted | Permission | None:
+        """Where a stall is unwanted or permitted, ``None`` where it is none or not judged."""
+        if sighting.class_name != _CLASS or not is_believed(
+            sighting, self._settings.min_confidence, self._held
         ):
             return None
-        return first_zone(sighting, self._zones, _PLACES, look)
+        vending = self._vending(sighting.box, look)
+        if vending is not None:
+            return vending
+        zone = first_zone(sighting, self._zones, _PLACES, look, self._hours)
+        if zone is not None:
+            return _Unwanted(zone, self._hours.in_force_since_s(zone, look))
+        closed = first_zone(sighting, self._zones, _PLACES, look)
+        if closed is not None:
+            return Permission(True, self._hours.in_force_since_s(closed, look))
+        return None
 
-    def _composed_zone(self, box: Box, look: Look) -> Zone | None:
-        """Drawn zone in which a stall by its parts is unwanted."""
-        here = [zone for zone in self._zones if zone.holds(box, look.frame_size)]
-        if any(zone.purpose in _PERMITTED for zone in here):
+    def _vending(self, box: Box, look: Look) -> _Unwanted | Permission | None:
+        """What the ``permitted_vending`` zones at a place say; ``None`` where there is none."""
+        latest: _Unwanted | None = None
+        for zone in self._zones:
+            if zone.purpose not in _PERMITTED or not zone.holds(box, look.frame_size):
+                continue
+            says = self._hours.permission(zone, look)
+            if says.permitted:
+                return says
+            if latest is None or says.since_s > latest.since_s:
+                latest = _Unwanted(zone, says.since_s, says.permit_id)
+        return latest
+
+    def _has_stood_in(self, sighting: Sighting, place: _Unwanted) -> bool:
+        return self._dwells.has_stood(
+            sighting,
+            place.zone,
+            place.since_s,
+            self._settings.dwell_s,
+            self._settings.min_observed_share,
+        )
+
+    def _with_parts(
+        self, sighting: Sighting, place: _Unwanted, complete: dict[int, Ensemble]
+    ) -> Finding:
+        """Finding about a stall by class; those by their parts at its place go into it."""
+        finding = finding_of(
+            sighting,
+            place.zone,
+            place.signs,
+            wrong_since_s=place.since_s,
+            permit_id=place.permit_id,
+        )
+        for one in self._open:
+            if not _at_one_place(one.box, sighting.box):
+                continue
+            one.key = self._keys.setdefault(sighting.id, one.key or finding.key)
+            if complete.pop(one.id, None) is not None:
+                more = tuple(sign for sign in _signs(one) if sign not in finding.signs)
+                finding = replace(finding, signs=finding.signs + more)
+        return replace(finding, key=self._keys.get(sighting.id, finding.key))
+
+    def _judge_parts(self, one: Ensemble, look: Look) -> list[Finding]:
+        """What holds for a stall by its parts that has stood."""
+        place = self._composed_place(one.box, look)
+        if isinstance(place, Permission):
+            if one.key is None or one.key not in self._reported:
+                return []
+            zone_id = self._reported.pop(one.key)
+            return [
+                relieved(
+                    one.key,
+                    zone_id,
+                    Relief.PERMITTED,
+                    since_s=place.since_s,
+                    last_seen_s=one.complete_s,
+                )
+            ]
+        if place is None or one.complete_s - place.since_s < self._settings.dwell_s:
+            return []
+        one.key = one.key or _own_key(one)
+        finding = _finding(one, one.key, place)
+        self._report(finding)
+        return [finding]
+
+    def _report(self, finding: Finding) -> None:
+        """Remember findings whose end the memory will not tell: it does not know their keys."""
+        if not finding.key.startswith("sighting-"):
+            self._reported[finding.key] = finding.zone_id
+
+    def _gone(self, sightings: Sequence[Sighting], look: Look) -> list[Finding]:
+        """Reported stalls by their parts that are there no more."""
+        if not self._reported:
+            return []
+        alive = {one.key for one in self._open} | {
+            self._keys.get(one.id) for one in sightings if one.ended_s is None
+        }
+        hidden = {
+            self._keys.get(one.id)
+            for one in sightings
+            if one.ended_s is not None and one.absent_since_s is None
+        }
+        over = [key for key in self._reported if key not in alive]
+        return [
+            relieved(
+                key,
+                zone_id,
+                Relief.OVER,
+                since_s=look.time_s,
+                last_seen_s=look.time_s,
+            )
+            for key in over
+            if (zone_id := self._reported.pop(key)) and key not in hidden
+        ]
+
+    def _composed_place(self, box: Box, look: Look) -> _Unwanted | Permission | None:
+        """Drawn zone in which a stall by its parts is unwanted, or that it is permitted."""
+        if ignored(box, self._zones, look, self._hours):
             return None
-        return next((zone for zone in here if zone.purpose in _COMPOSED_PLACES), None)
+        vending = self._vending(box, look)
+        if vending is not None:
+            return vending
+        here = [
+            zone
+            for zone in self._zones
+            if zone.purpose in _COMPOSED_PLACES and zone.holds(box, look.frame_size)
+        ]
+        for zone in here:
+            if self._hours.in_force(zone, look):
+                return _Unwanted(zone, self._hours.in_force_since_s(zone, look))
+        if here:
+            return Permission(True, self._hours.in_force_since_s(here[0], look))
+        return None
+
+    def _may_be_composed(self, box: Box, look: Look) -> bool:
+        """Whether stalls by their parts are ever unwanted at a place."""
+        return any(zone.holds(box, look.frame_size) for zone in self._composed_in) and not any(
+            zone.holds(box, look.frame_size) for zone in self._always_permitted
+        )
 
     def _follow(self, look: Look, sightings: Sequence[Sighting]) -> list[Ensemble]:
         """Ensembles after this look.
@@ -179,7 +361,7 @@ class StreetStall:
         """
         alive = [sighting for sighting in sightings if sighting.ended_s is None]
         believed = [s for s in alive if s.confidence >= self._settings.min_confidence]
-        self._keys = {s.id: self._keys[s.id] for s in alive if s.id in self._keys}
+        self._keys = {s.id: self._keys[s.id] for s in sightings if s.id in self._keys}
         keys_alive = {key_of(sighting) for sighting in alive}
         kept = []
         for one in self._ensembles.follow(look, believed):
@@ -200,6 +382,10 @@ class StreetStall:
         return one.stood
 
 
+def _has_hours(zone: Zone) -> bool:
+    return zone.schedule is not None or bool(zone.permits)
+
+
 def _own_key(one: Ensemble) -> str:
     return f"stall-{one.id}"
 
@@ -208,19 +394,20 @@ def _signs(one: Ensemble) -> tuple[str, ...]:
     return (SELLER, *one.kinds)
 
 
-def _finding(one: Ensemble, key: str, zone: Zone) -> Finding:
-    """Finding that a stall by its parts is wrong, since they came together."""
+def _finding(one: Ensemble, key: str, place: _Unwanted) -> Finding:
+    """Finding that a stall by its parts is wrong, since they came together or no longer may."""
     return Finding(
         key=key,
-        zone_id=zone.id,
+        zone_id=place.zone.id,
         box=one.box,
         confidence=one.confidence,
-        since_s=one.since_s,
+        since_s=max(one.since_s, place.since_s),
         last_seen_s=min(one.seller_seen_s, one.complete_s),
         looks_seen=one.looks_seen,
-        signs=("dwell", *_signs(one)),
+        signs=(*place.signs, *_signs(one)),
         basis="composition",
         class_names=one.class_names,
+        permit_id=place.permit_id,
     )
 
 
