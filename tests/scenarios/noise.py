@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from vision.observe.appearance import Light
 
 from vision.detect.detections import SIGNATURE_BYTES, Detections
+from vision.observe.appearance import Light
 from vision.observe.look import Affine
 from vision.observe.sighting import Box
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from vision.signing import SigningSettings
 
 from vision.detect.detections import Detections
 from vision.observe.boxes import iou
@@ -18,6 +17,7 @@ from vision.observe.sighting import Box, Sighting
 from vision.rules.finding import Violation
 from vision.rules.judge import Judge
 from vision.rules.registry import build_rules
+from vision.signing import SigningSettings
 from vision.site import given_rules
 
 from .noise import NAMES, NoisyDetector

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
 from vision.observe.appearance import BINS, CELLS, Light, packed
 
 _SHAPE = (CELLS[1], CELLS[0], BINS)
