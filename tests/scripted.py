@@ -25,6 +25,7 @@ NAMES = (
     "overflow_bin",
     "construction_dust",
     "hoarding",
+    "standing_object",
 )
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 

@@ -51,6 +51,7 @@ SCHEMA = pa.schema(
                         pa.field("x2", pa.float32(), nullable=False),
                         pa.field("y2", pa.float32(), nullable=False),
                         pa.field("derelict", pa.float32()),
+                        pa.field("standing", pa.bool_()),
                     ]
                 )
             ),
@@ -92,9 +93,13 @@ def write_looks(
                     "x2": box[2],
                     "y2": box[3],
                     "derelict": None if np.isnan(derelict) else derelict,
+                    "standing": bool(standing),
                 }
-                for (box, confidence, name), derelict in zip(
-                    look.detections.rows(), look.detections.derelict, strict=True
+                for (box, confidence, name), derelict, standing in zip(
+                    look.detections.rows(),
+                    look.detections.derelict,
+                    look.detections.standing,
+                    strict=True,
                 )
             ],
         }
@@ -145,6 +150,11 @@ def _looks(
 
     xyxy = np.column_stack([column(name) for name in ("x1", "y1", "x2", "y2")])
     confidence, derelict = column("confidence"), column("derelict")
+    # Archives from before the standing picture do not say where detections come from.
+    told = things.type.get_field_index("standing") >= 0
+    standing = np.zeros(len(things), np.bool_)
+    if told:
+        standing |= things.field("standing").fill_null(False).to_numpy(zero_copy_only=False)
     classes = things.field("class_name").dictionary_encode()
     number = {name: i for i, name in enumerate(names)}
     ids = np.array([number[name] for name in classes.dictionary.to_pylist()], np.int64)
@@ -175,7 +185,12 @@ def _looks(
                 pose=pose,
                 inspected=inspected,
                 detections=Detections(
-                    xyxy[part], confidence[part], class_id[part], names, derelict[part]
+                    xyxy[part],
+                    confidence[part],
+                    class_id[part],
+                    names,
+                    derelict[part],
+                    standing=standing[part],
                 ),
             ),
         )

@@ -25,6 +25,7 @@ from vision.frames.source import FrameSource
 from vision.observe.look import Health, Look
 from vision.observe.sighting import Sighting
 from vision.second_stage import SecondStage
+from vision.standing_watch import StandingWatch, own_detections
 
 State = dict[str, NDArray[Any]]
 
@@ -55,6 +56,7 @@ class Looker:
         watch: Keeps looks at a view that cannot be seen from being judged.
         policy: How far apart looks are.
         second_stage: Scores the crops of what stands; nothing is scored without it.
+        standing_watch: Adds what the standing picture of the view tells; nothing is added without.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Looker:
         watch: HealthWatch,
         policy: LookPolicy,
         second_stage: SecondStage | None = None,
+        standing_watch: StandingWatch | None = None,
     ) -> None:
         self._source = source
         self._detector = detector
@@ -73,6 +76,7 @@ class Looker:
         self._watch = watch
         self._policy = policy
         self._second_stage = second_stage
+        self._standing_watch = standing_watch
         self._base_s: float | None = None
         self._active = False
         self._frames: dict[float, Future[Frame | None]] = {}
@@ -96,10 +100,8 @@ class Looker:
         if not self._pending:
             return None
         pending = self._pending.popleft()
-        if pending.detections is not None:
-            found = pending.detections.result()
-            if self._second_stage is not None:
-                found = self._second_stage.score(found, pending.frame.image, sightings)
+        found = self._detections(pending, sightings)
+        if found is not None:
             self._last_detections = found
         self._last = pending
         frame = pending.frame
@@ -112,16 +114,19 @@ class Looker:
             frame_size=(frame.width, frame.height),
             health=pending.health,
             pose=pending.pose,
-            inspected=pending.detections is not None,
+            inspected=found is not None,
             detections=self._last_detections if healthy else Detections.empty(self._detector.names),
         )
 
     def state(self) -> State:
         """What is needed to go on after the look returned last; see :meth:`restore`."""
         assert self._last is not None
-        return {f"gate.{k}": v for k, v in self._last.gate.items()} | {
-            f"watch.{k}": v for k, v in self._last.watch.items()
-        }
+        standing = self._standing_watch.state() if self._standing_watch is not None else {}
+        return (
+            {f"gate.{k}": v for k, v in self._last.gate.items()}
+            | {f"watch.{k}": v for k, v in self._last.watch.items()}
+            | {f"standing.{k}": v for k, v in standing.items()}
+        )
 
     @property
     def base_s(self) -> float:
@@ -145,13 +150,31 @@ class Looker:
             base_s: From :attr:`base_s`.
             inspected: Detections of the last inspected look.
         """
-        gate = {k.removeprefix("gate."): v for k, v in state.items() if k.startswith("gate.")}
-        watch = {k.removeprefix("watch."): v for k, v in state.items() if k.startswith("watch.")}
-        self._gate.restore(gate)
-        self._watch.restore(watch)
+        self._gate.restore(_under("gate.", state))
+        self._watch.restore(_under("watch.", state))
+        if self._standing_watch is not None:
+            self._standing_watch.restore(_under("standing.", state))
         self._base_s = base_s
         self._last_detections = inspected
         self._source.release(last.time_s)
+
+    def _detections(self, pending: _Pending, sightings: Sequence[Sighting]) -> Detections | None:
+        """What is in the frame of a look; ``None`` where nothing changed since the look before."""
+        frame, watch = pending.frame, self._standing_watch
+        found = None if pending.detections is None else pending.detections.result()
+        if watch is not None and pending.health is Health.OK:
+            known = found if found is not None else own_detections(self._last_detections)
+            news = watch.take_in(frame, pending.pose, known, sightings, inspected=found is not None)
+            if news and found is None:
+                # The gate sees no change: what came earlier has by now stood long enough.
+                found = self._detector.submit(frame.image).result()
+            if found is not None:
+                watch.show(frame, self._detector)
+        if found is None:
+            return None
+        if self._second_stage is not None:
+            found = self._second_stage.score(found, frame.image, sightings)
+        return found if watch is None else watch.evidence(frame, found)
 
     def _begin_look(self) -> None:
         """Fetch the next frame, judge its health, and start its inspection if it needs one."""
@@ -209,3 +232,7 @@ class Looker:
         for future in self._frames.values():
             future.cancel()
         self._frames.clear()
+
+
+def _under(prefix: str, state: Mapping[str, NDArray[Any]]) -> State:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -30,14 +30,16 @@ from vision.frames.source import FrameSource
 from vision.frames.stills import open_stills
 from vision.frames.wallclock import StartTime
 from vision.judging import effective_rules, judge_for
+from vision.observe.families import STANDING_OBJECT
 from vision.observe.look import Health, Look
 from vision.pipeline import Looker
 from vision.record import SourceRecord
-from vision.rules import abandoned_vehicle
+from vision.rules import abandoned_vehicle, standing_object
 from vision.rules.judge import Judge
 from vision.run_folder import RunFolder
 from vision.second_stage import SecondStage, SecondStageSettings
 from vision.site import Camera, RuleSettings
+from vision.standing_watch import StandingWatch, StandingWatchSettings
 
 SAVE_EVERY_S = 10.0
 SAME_FRAME_S = 0.001
@@ -183,12 +185,14 @@ def scan_input(
     checkpoint = Checkpoint(
         folder.input(key),
         input_name=job.input.name,
-        names=detector.names,
+        names=(*detector.names, STANDING_OBJECT),
         timezone=job.timezone,
     )
     began = time.perf_counter()
     second_stage = _second_stage(job, classifier) if classifier else None
-    looking = _Looking(job, detector, second_stage, judge, watch, checkpoint, progress)
+    looking = _Looking(
+        job, detector, second_stage, _standing_watch(job), judge, watch, checkpoint, progress
+    )
     with job.open() as source:
         progress.opened(source.info.duration_s)
         tally, spent_s = looking.through(source)
@@ -279,6 +283,19 @@ def _second_stage(job: Job, classifier: Classifier) -> SecondStage:
     return SecondStage(classifier, SecondStageSettings(after_s=settings.second_stage_after_s))
 
 
+def _standing_watch(job: Job) -> StandingWatch | None:
+    settings = standing_object.Settings.model_validate(job.rules.get("standing_object", {}))
+    show = job.camera.standing_picture
+    if not settings.enabled and not show:
+        return None
+    return StandingWatch(
+        StandingWatchSettings(
+            propose=settings.enabled,
+            show_every_s=StandingWatchSettings().show_every_s if show else None,
+        )
+    )
+
+
 @dataclass(frozen=True)
 class _Looking:
     """The part of a scan that can be interrupted and gone on with."""
@@ -286,6 +303,7 @@ class _Looking:
     job: Job
     detector: Detector
     second_stage: SecondStage | None
+    standing_watch: StandingWatch | None
     judge: Judge
     watch: HealthWatch
     checkpoint: Checkpoint
@@ -306,6 +324,7 @@ class _Looking:
             watch=self.watch,
             policy=self.job.policy,
             second_stage=self.second_stage,
+            standing_watch=self.standing_watch,
         )
         tally = _Tally(inspected=Detections.empty(self.detector.names))
         active, parts, earlier_s = False, 0, 0.0

@@ -53,6 +53,8 @@ class Camera(BaseModel):
         lat: Latitude in degrees, in ``coord_sys``.
         coord_sys: Coordinate system; needed with ``lon`` and ``lat``, never guessed.
         model: Name of a model in the registry; the registry's default without it.
+        standing_picture: Whether the standing picture of this view is shown to the detector beside
+            its frames.
         zones: Polygons and lines of this view.
         rules: Settings that differ from the site's, by kind.
     """
@@ -66,6 +68,7 @@ class Camera(BaseModel):
     lat: Annotated[float, Field(ge=-90, le=90)] | None = None
     coord_sys: CoordSys | None = None
     model: str | None = None
+    standing_picture: bool = True
     zones: tuple[Zone, ...] = ()
     rules: RulesBlock = RulesBlock()
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NOT_GIVEN: NDArray[np.float32] = np.empty(0, np.float32)
+_FROM_FRAME: NDArray[np.bool_] = np.empty(0, np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,8 @@ class Detections:
         names: Class names of the model, in the order of its class ids.
         derelict: ``(n,)`` float32 in 0..1: how derelict the second stage finds a vehicle's crop,
             NaN where it was not asked (:mod:`vision.second_stage`); all NaN if not given.
+        standing: ``(n,)`` bool: seen in the standing picture of the view and not by the detector in
+            the frame itself (:mod:`vision.standing_watch`); all ``False`` if not given.
 
     Raises:
         ValueError: The arrays disagree in length or a class id has no name.
@@ -33,11 +36,14 @@ class Detections:
     class_id: NDArray[np.int64]
     names: tuple[str, ...]
     derelict: NDArray[np.float32] = field(default_factory=lambda: _NOT_GIVEN)
+    standing: NDArray[np.bool_] = field(default_factory=lambda: _FROM_FRAME)
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
         if self.derelict is _NOT_GIVEN:
             object.__setattr__(self, "derelict", np.full(n, np.nan, np.float32))
+        if self.standing is _FROM_FRAME:
+            object.__setattr__(self, "standing", np.zeros(n, np.bool_))
         if self.xyxy.shape != (n, 4):
             raise ValueError(f"xyxy must have shape (n, 4), not {self.xyxy.shape}")
         if self.confidence.shape != (n,) or self.class_id.shape != (n,):
@@ -47,6 +53,8 @@ class Detections:
             )
         if self.derelict.shape != (n,):
             raise ValueError(f"derelict {self.derelict.shape} must have shape ({n},)")
+        if self.standing.shape != (n,):
+            raise ValueError(f"standing {self.standing.shape} must have shape ({n},)")
         if n and not (self.class_id.min() >= 0 and self.class_id.max() < len(self.names)):
             raise ValueError(f"class_id must lie in 0..{len(self.names) - 1}")
 
@@ -68,6 +76,24 @@ class Detections:
             self.class_id[index],
             self.names,
             self.derelict[index],
+            standing=self.standing[index],
+        )
+
+    def joined(self, other: Detections) -> Detections:
+        """These detections and then others; the names of ``other`` begin with these names.
+
+        Raises:
+            ValueError: They do not.
+        """
+        if other.names[: len(self.names)] != self.names:
+            raise ValueError(f"names {other.names} do not begin with {self.names}")
+        return Detections(
+            np.concatenate([self.xyxy, other.xyxy]),
+            np.concatenate([self.confidence, other.confidence]),
+            np.concatenate([self.class_id, other.class_id]),
+            other.names,
+            np.concatenate([self.derelict, other.derelict]),
+            standing=np.concatenate([self.standing, other.standing]),
         )
 
     def rows(self) -> Iterator[tuple[NDArray[np.float32], float, str]]:

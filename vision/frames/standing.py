@@ -245,9 +245,7 @@ class StandingPicture:
             self._since_s[stands] = self._rival_since_s[stands]
             self._rival_looks[stands] = 0
 
-    def _learn(
-        self, off: Mask, in_sight: Mask, agree: Mask, time_s: float, named: Mask
-    ) -> None:
+    def _learn(self, off: Mask, in_sight: Mask, agree: Mask, time_s: float, named: Mask) -> None:
         """Let the ground follow the light, and take in what it should."""
         assert self.recent is not None
         waited_s = max(time_s - self._time_s, 0.0)

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vision.detect.detections import Detections
+from vision.observe.boxes import iou
 from vision.observe.look import Health, Look
 from vision.observe.memory import SightingMemory
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding, Rule, Violation
-from vision.rules.standing import key_of
+from vision.rules.kinds import KINDS
+from vision.rules.standing import SAME_PLACE_IOU, key_of
 from vision.zones import Purpose, Zone, ignored
 
 END_AFTER_S = 60.0
@@ -138,6 +140,7 @@ class Judge:
         """Open or continue a violation."""
         case = self._followed.get((rule.kind, finding.key))
         if case is None:
+            finding = self._named(rule.kind, finding)
             self._followed[rule.kind, finding.key] = _Case(
                 Violation(
                     kind=rule.kind,
@@ -176,10 +179,29 @@ class Judge:
             )
         case.violation = known
 
+    def _named(self, kind: str, finding: Finding) -> Finding:
+        """Let a violation of low priority at the same place give way: it now has a name.
+
+        Returns:
+            The finding, since the nameless thing was first seen.
+        """
+        if _is_low(kind):
+            return finding
+        for case_key in [key for key in self._followed if _is_low(key[0])]:
+            nameless = self._followed[case_key].violation
+            if iou(nameless.box, finding.box) >= SAME_PLACE_IOU:
+                del self._followed[case_key]
+                finding = replace(finding, since_s=min(finding.since_s, nameless.start_s))
+        return finding
+
     def _end(self, case_key: tuple[str, str], noticed_s: float) -> None:
         """Close a violation at its last sight."""
         violation = self._followed.pop(case_key).violation
         self._over.append(replace(violation, end_s=violation.last_seen_s, end_noticed_s=noticed_s))
+
+
+def _is_low(kind: str) -> bool:
+    return kind in KINDS and KINDS[kind].priority == "low"
 
 
 def _joined(known: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Priority = Literal["normal", "low"]
 
 
 @dataclass(frozen=True)
@@ -14,12 +17,15 @@ class Kind:
         en: English name.
         zh: Chinese name.
         colour: CSS colour of boxes and badges.
+        priority: ``low`` for what says only that something is amiss, not what: it is reviewed
+            last, and gives way to a kind of normal priority at the same place.
     """
 
     id: str
     en: str
     zh: str
     colour: str
+    priority: Priority = "normal"
 
 
 KINDS: dict[str, Kind] = {
@@ -30,5 +36,6 @@ KINDS: dict[str, Kind] = {
         Kind("debris_pile", "Debris pile", "乱堆物料", "#a06000"),
         Kind("construction_dust", "Construction dust", "工地扬尘", "#1971c2"),
         Kind("hoarding_missing", "Hoarding missing", "围挡缺失", "#2b8a3e"),
+        Kind("standing_object", "Unattended object", "不明滞留物", "#5c677d", priority="low"),
     )
 }
