@@ -190,8 +190,9 @@ def scan_input(
     )
     began = time.perf_counter()
     second_stage = _second_stage(job, classifier) if classifier else None
+    standing_watch = _standing_watch(job)
     looking = _Looking(
-        job, detector, second_stage, _standing_watch(job), judge, watch, checkpoint, progress
+        job, detector, second_stage, standing_watch, judge, watch, checkpoint, progress
     )
     with job.open() as source:
         progress.opened(source.info.duration_s)
@@ -231,6 +232,7 @@ def scan_input(
             "rotation": info.rotation,
             "start": {"value": info.start.value.isoformat(), "origin": info.start.origin},
             **{name: tally.counts[name] for name in ("looks", "inspected", "gated", "unhealthy")},
+            "standing_picture_shown": standing_watch.shown if standing_watch else 0,
             "look_policy": asdict(job.policy),
             "decoded": decoded,
             "notes": notes,
