@@ -86,6 +86,7 @@ class _Claim:
     box: tuple[int, int, int, int]
     looks: NDArray[np.uint8]
     seen_s: float
+    person: bool
 
 
 class StandingWatch:
@@ -140,14 +141,14 @@ class StandingWatch:
         scale = (shape[1] / frame.width, shape[0] / frame.height)
         if inspected:
             self._claim(small, frame.time_s, found, scale)
-        passing, named = self._masks(shape, scale, found, sightings)
+        passing, named, mobile = self._masks(shape, scale, found, sightings)
         self._passing = passing
         kept = self._change.kept(shape)
         self._picture.update(small, frame.time_s, passing, named | kept)
         if not self._settings.propose:
             return False
         before = len(self._change.things)
-        new = self._change.update(self._picture, passing, named)
+        new = self._change.update(self._picture, frame.time_s, passing, named, mobile)
         self._news = bool(new)
         return bool(new) or len(self._change.things) != before
 
@@ -210,7 +211,9 @@ class StandingWatch:
             "carried.confidence": self._carried.confidence,
             "carried.class_id": self._carried.class_id,
             "carried.names": np.array(self._carried.names, np.str_),
-            "claims": np.array([[*c.box, c.seen_s] for c in self._claims]).reshape(-1, 5),
+            "claims": np.array(
+                [[*one.box, one.seen_s, one.person] for one in self._claims], np.float64
+            ).reshape(-1, 6),
         }
         state |= {f"claim.{i}": claim.looks for i, claim in enumerate(self._claims)}
         state |= {f"picture.{key}": value for key, value in self._picture.state().items()}
@@ -233,8 +236,9 @@ class StandingWatch:
                 (int(x1), int(y1), int(x2), int(y2)),
                 np.array(state[f"claim.{i}"], np.uint8),
                 seen_s,
+                person=bool(person),
             )
-            for i, (x1, y1, x2, y2, seen_s) in enumerate(state["claims"].tolist())
+            for i, (x1, y1, x2, y2, seen_s, person) in enumerate(state["claims"].tolist())
         ]
         self._picture.restore(_under("picture.", state))
         self._change.restore(_under("change.", state))
@@ -255,8 +259,8 @@ class StandingWatch:
         scale: tuple[float, float],
         found: Detections,
         sightings: Sequence[Sighting],
-    ) -> tuple[Mask, Mask]:
-        """Where things pass, and where things are that are known by name."""
+    ) -> tuple[Mask, Mask, Mask]:
+        """Where things pass, where things are known by name, and which of these are mobile."""
         passing, named = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
         parked = [
             one
@@ -275,11 +279,15 @@ class StandingWatch:
             )
             if not stands:
                 passing[part] = True
+        mobile = passing.copy()
         for one in parked:
             named[_part(self._widened(one.box), scale, shape)] = True
         for claim in self._claims:
-            named[claim.box[1] : claim.box[3], claim.box[0] : claim.box[2]] = True
-        return passing, named
+            part = _part(self._widened(_floats(claim.box)), (1.0, 1.0), shape)
+            named[part] = True
+            if claim.person:
+                mobile[part] = True
+        return passing, named, mobile
 
     def _claim(
         self,
@@ -300,7 +308,14 @@ class StandingWatch:
                 rows, columns = _part(tuple(box.tolist()), scale, shape)
                 place = (columns.start, rows.start, columns.stop, rows.stop)
                 if rows.stop > rows.start and columns.stop > columns.start:
-                    now.append(_Claim(place, small[rows, columns].copy(), time_s))
+                    now.append(
+                        _Claim(
+                            place,
+                            small[rows, columns].copy(),
+                            time_s,
+                            person=family_of(name) in _PEOPLE,
+                        )
+                    )
         old = [
             claim
             for claim in self._claims

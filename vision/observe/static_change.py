@@ -13,7 +13,7 @@ is not taken into the ground while it stands, which would end it falsely.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,8 @@ from vision.observe.boxes import iou
 from vision.observe.sighting import Box
 
 Verdict = str
-"""``thing``, ``light``, ``removed``, ``changing``, ``unclear``, ``size`` or ``shape``."""
+"""``thing``, or why it is none: ``light``, ``removed``, ``changing``, ``beside``, ``unclear``,
+``size`` or ``shape``."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,12 @@ class ChangeSettings:
             contrast: a soft border is that of light.
         settled_share: Share of a patch and its surroundings that the latest look must show as they
             stand; what is still changing is judged later.
-        same_box: A patch becomes a thing when two looks in a row find it with boxes that overlap so
-            much.
+        same_box: A patch becomes a thing when looks in a row find it with boxes that overlap so
+            much ...
+        wait_s: ... over so many seconds, two looks at least.
+        grown: A thing has grown when the patch at its place covers so many times as much.
+        beside_share: A patch of whose surroundings so much is covered by something mobile may be a
+            part of that.
         seen_share: Share of the visible pixels of a thing that must look like it.
         visible_share: Share of a thing that must be in sight to say anything of it.
         gone_looks: Looks in a row that must not show it before it is forgotten.
@@ -73,6 +78,9 @@ class ChangeSettings:
     least_edge: float = 0.08
     settled_share: float = 0.85
     same_box: float = 0.7
+    wait_s: float = 2.0
+    grown: float = 1.3
+    beside_share: float = 0.2
     seen_share: float = 0.6
     visible_share: float = 0.4
     gone_looks: int = 3
@@ -130,7 +138,7 @@ class StaticChange:
     def __init__(self, settings: ChangeSettings = ChangeSettings()) -> None:
         self.settings = settings
         self.things: list[Thing] = []
-        self._waiting: list[tuple[int, int, int, int]] = []
+        self._waiting: list[tuple[tuple[int, int, int, int], float]] = []
 
     def reset(self) -> None:
         """Forget the view."""
@@ -143,16 +151,21 @@ class StaticChange:
             kept[_part(thing.box)] |= thing.mask
         return kept
 
-    def update(self, picture: StandingPicture, passing: Mask, named: Mask) -> list[Thing]:
+    def update(
+        self, picture: StandingPicture, time_s: float, passing: Mask, named: Mask, mobile: Mask
+    ) -> list[Thing]:
         """Follow the things after a look, and propose new ones.
 
         Args:
             picture: After the look was taken in.
+            time_s: Stream time of the look.
             passing: As given to the picture.
             named: ``(h, w)``: where things known by name are, and so none without a name.
+            mobile: ``(h, w)``: where of these some are that come and go on their own; what touches
+                them may be a part of them, and waits until they have left.
 
         Returns:
-            Things that were not there at the look before.
+            Things that were not there at the look before, or have grown.
         """
         if not picture.steady:
             self.things = [replace(thing, seen=False) for thing in self.things]
@@ -162,22 +175,35 @@ class StaticChange:
         if picture.relit:
             return []
         new, waiting, settings = [], [], self.settings
-        for patch in self.patches(picture, named):
-            if patch.verdict == "removed":
+        for patch in self.patches(picture, named, mobile):
+            part_of = [thing for thing in self.things if _touch(patch, thing)]
+            if patch.verdict == "removed" and not part_of:
                 picture.take_in(_whole(patch, named.shape))
-            elif patch.verdict == "thing":
-                waiting.append(patch.box)
-                again = any(_overlap(patch.box, box) >= settings.same_box for box in self._waiting)
-                if again and len(self.things) < settings.most_things:
+            if patch.verdict != "thing" or not self._is_more(patch, part_of):
+                continue
+            since_s = min(
+                (
+                    since_s
+                    for box, since_s in self._waiting
+                    if _overlap(patch.box, box) >= settings.same_box
+                ),
+                default=time_s,
+            )
+            waiting.append((patch.box, since_s))
+            if since_s < time_s and time_s - since_s >= settings.wait_s:
+                self.things = [thing for thing in self.things if thing not in part_of]
+                if len(self.things) < settings.most_things:
                     new.append(self._thing(patch, picture))
+                    self.things.append(new[-1])
         self._waiting = waiting
-        self.things += new
         return new
 
-    def patches(self, picture: StandingPicture, named: Mask) -> list[Patch]:
-        """What stands and differs from the ground, where nothing is known by name."""
-        shape = (named.shape[0], named.shape[1])
-        fresh = picture.fresh & ~named & ~self._around_things(shape)
+    def patches(self, picture: StandingPicture, named: Mask, mobile: Mask) -> list[Patch]:
+        """What stands and differs from the ground, where nothing is known by name.
+
+        What is too small for a thing is left out.
+        """
+        fresh = picture.fresh & ~named
         if not fresh.any():
             return []
         solid = (fresh & ~self._in_other_light(picture, fresh)).view(np.uint8)
@@ -186,11 +212,16 @@ class StaticChange:
         filled = cv2.drawContours(np.zeros_like(solid), outlines, -1, 1, cv2.FILLED)
         filled = cv2.morphologyEx(filled, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         count, labels, stats, _ = cv2.connectedComponentsWithStats(filled)
-        patches = []
+        patches, settings, total = [], self.settings, fresh.size
         for label in range(1, count):
             x, y, width, height, size = (int(value) for value in stats[label])
+            if min(width, height) < settings.least_side_px or size < settings.least_share * total:
+                continue
             box = (x, y, x + width, y + height)
-            patches.append(self._judged(picture, box, labels[_part(box)] == label, size))
+            patch = self._judged(picture, box, labels[_part(box)] == label, size)
+            if patch.verdict == "thing" and self._is_beside(patch, mobile):
+                patch = replace(patch, verdict="beside")
+            patches.append(patch)
         return patches
 
     def _in_other_light(self, picture: StandingPicture, fresh: Mask) -> Mask:
@@ -200,16 +231,20 @@ class StaticChange:
         x, y, width, height = cv2.boundingRect(fresh.view(np.uint8))
         part = np.s_[y : y + height, x : x + width]
         recent, ground = picture.recent[part].astype(np.float32), picture.ground[part]
-        factor = (recent.mean(axis=2) + 8.0) / (ground.mean(axis=2) + 8.0)
+        now, before = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY) for one in (recent, ground))
+        factor = (now + np.float32(8)) / (before + np.float32(8))
         mean = cv2.blur(factor, (7, 7))
         spread = np.sqrt(np.maximum(cv2.blur(factor * factor, (7, 7)) - mean * mean, 0.0))
-        tint = cv2.blur(recent - mean[..., None] * ground, (5, 5))
+        tint = [
+            np.abs(cv2.blur(one - mean * other, (5, 5)))
+            for one, other in zip(cv2.split(recent), cv2.split(ground), strict=True)
+        ]
         low, high = self.settings.light_factors
         light[part] = (
             (spread <= self.settings.light_evenness * mean)
             & (mean >= low)
             & (mean <= high)
-            & (np.abs(tint).max(axis=2) <= self.settings.light_colour)
+            & (np.maximum.reduce(tint) <= self.settings.light_colour)
         )
         return light
 
@@ -217,7 +252,7 @@ class StaticChange:
         """Return everything that is remembered, as arrays for ``np.savez``."""
         state: dict[str, NDArray[Any]] = {
             "count": np.array(len(self.things)),
-            "waiting": np.array(self._waiting, np.int64).reshape(-1, 4),
+            "waiting": np.array([[*box, since_s] for box, since_s in self._waiting]).reshape(-1, 5),
         }
         for i, thing in enumerate(self.things):
             state[f"{i}.mask"], state[f"{i}.looks"] = thing.mask, thing.looks
@@ -231,7 +266,10 @@ class StaticChange:
         self.reset()
         if "count" not in state:
             return
-        self._waiting = [(x1, y1, x2, y2) for x1, y1, x2, y2 in state["waiting"].tolist()]
+        self._waiting = [
+            ((int(x1), int(y1), int(x2), int(y2)), since_s)
+            for x1, y1, x2, y2, since_s in state["waiting"].tolist()
+        ]
         for i in range(int(state["count"])):
             x1, y1, x2, y2, confidence, misses, seen = state[f"{i}.scalars"].tolist()
             self.things.append(
@@ -245,12 +283,18 @@ class StaticChange:
                 )
             )
 
-    def _around_things(self, shape: tuple[int, int]) -> Mask:
-        """Where things stand and a little around: no other thing begins there."""
-        if not self.things:
-            return np.zeros(shape, np.bool_)
-        kept = self.kept(shape).view(np.uint8)
-        return np.asarray(cv2.dilate(kept, np.ones((9, 9), np.uint8)).view(np.bool_))
+    def _is_more(self, patch: Patch, part_of: Sequence[Thing]) -> bool:
+        """Whether a patch is a new thing, or clearly more than the things that it is part of."""
+        known = sum(int(thing.mask.sum()) for thing in part_of)
+        return int(patch.mask.sum()) >= self.settings.grown * known
+
+    def _is_beside(self, patch: Patch, mobile: Mask) -> bool:
+        """Whether a patch touches something mobile."""
+        padded = np.pad(patch.mask.view(np.uint8), 4)
+        around = cv2.dilate(padded, np.ones((9, 9), np.uint8)) > padded
+        x1, y1, x2, y2 = patch.box
+        touched = np.pad(mobile, 4)[y1 : y2 + 8, x1 : x2 + 8]
+        return float(touched[around].mean()) >= self.settings.beside_share
 
     def _followed(self, thing: Thing, picture: StandingPicture, passing: Mask) -> Thing | None:
         """A thing after a look; ``None`` when it is gone."""
@@ -290,12 +334,7 @@ class StaticChange:
         contrast = float(np.abs(recent - ground).max(axis=2)[mask].mean())
         verdict: Verdict = "thing"
         width, height = box[2] - box[0], box[3] - box[1]
-        total = picture.known.size
-        if (
-            min(width, height) < settings.least_side_px
-            or size < settings.least_share * total
-            or size > settings.most_share * total
-        ):
+        if size > settings.most_share * picture.known.size:
             verdict = "size"
         elif not self._is_settled(picture, box):
             verdict = "changing"
@@ -385,6 +424,17 @@ def _whole(patch: Patch, shape: tuple[int, ...]) -> Mask:
 def _same(a: NDArray[Any], b: NDArray[Any], levels: int) -> Mask:
     difference = np.abs(a.astype(np.float32) - b.astype(np.float32)).max(axis=2)
     return np.asarray(difference <= levels)
+
+
+def _touch(patch: Patch, thing: Thing) -> bool:
+    """Whether a patch and a thing share pixels."""
+    x1, y1 = max(patch.box[0], thing.box[0]), max(patch.box[1], thing.box[1])
+    x2, y2 = min(patch.box[2], thing.box[2]), min(patch.box[3], thing.box[3])
+    if x2 <= x1 or y2 <= y1:
+        return False
+    one = patch.mask[y1 - patch.box[1] : y2 - patch.box[1], x1 - patch.box[0] : x2 - patch.box[0]]
+    other = thing.mask[y1 - thing.box[1] : y2 - thing.box[1], x1 - thing.box[0] : x2 - thing.box[0]]
+    return bool((one & other).any())
 
 
 def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> float:
