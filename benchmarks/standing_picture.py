@@ -98,19 +98,19 @@ def scan(
     events, found, seen, matched = 0, 0, [], set()
     for name, truth in truths.items():
         for event in truth["events"]:
-            if event["kind"] not in FAMILY:
+            if event["type"] not in FAMILY:
                 continue
             events += 1
-            box = tuple(event["box"])
+            box = tuple(event["box_xyxy"])
             told = [
                 v.id
                 for v in violations
-                if v.camera_id == name and v.kind == event["kind"] and iou(v.box, box) >= SAME_IOU
+                if v.camera_id == name and v.kind == event["type"] and iou(v.box, box) >= SAME_IOU
             ]
             found += bool(told)
             matched.update(told)
             seen += [
-                is_seen(look.detections, box, FAMILY[event["kind"]])
+                is_seen(look.detections, box, FAMILY[event["type"]])
                 for look in looks
                 if look.camera_id == name and look.time_s >= event["start_s"] + SETTLED_S
             ]
