@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.frames.frame import Frame
-from vision.frames.standing import Mask, StandingPicture, StandingSettings
+from vision.frames.standing import Mask, StandingPicture, StandingSettings, same_within
 from vision.observe.boxes import area, iou
 from vision.observe.families import FLAT, STANDING_OBJECT, family_of
 from vision.observe.sighting import Box, Sighting
@@ -332,19 +332,19 @@ class StandingWatch:
             return False
         before = cv2.blur(claim.looks, (3, 3))
         ground = picture.ground[y1:y2, x1:x2]
-        own = picture.known[y1:y2, x1:x2] & (np.abs(before - ground).max(axis=2) > levels)
+        own = picture.known[y1:y2, x1:x2] & ~same_within(before.astype(np.float32), ground, levels)
         if own.mean() < 0.05:
             return False
         current = cv2.blur(small[y1:y2, x1:x2], (3, 3))
-        same = cv2.absdiff(current, before).max(axis=2) <= levels
+        same = same_within(current, before, levels)
         return bool(same[own].mean() >= self._settings.claim_share)
 
     def _can_gain(self) -> bool:
         """Whether the standing picture shows what the latest look does not."""
         picture = self._picture
         assert picture.recent is not None
-        apart = cv2.absdiff(picture.current, picture.recent).max(axis=2)
-        unlike = (apart > picture.settings.same_levels) | self._passing
+        levels = picture.settings.same_levels
+        unlike = ~same_within(picture.current, picture.recent, levels) | self._passing
         return bool(unlike.mean() >= self._settings.gain_share)
 
     def _is_in_sight(self, box: Box) -> bool:
@@ -356,8 +356,9 @@ class StandingWatch:
         visible = ~self._passing[part]
         if not visible.size or visible.mean() < settings.visible_share:
             return False
-        apart = cv2.absdiff(picture.current[part], picture.recent[part]).max(axis=2)
-        like = (apart <= picture.settings.same_levels) & (picture.since_s[part] <= self._shown_s)
+        levels = picture.settings.same_levels
+        like = same_within(picture.current[part], picture.recent[part], levels)
+        like &= picture.since_s[part] <= self._shown_s
         return bool(like[visible].mean() >= settings.like_share)
 
     def _is_seen(self, box: Box, name: str, found: Detections) -> bool:

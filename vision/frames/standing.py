@@ -181,8 +181,7 @@ class StandingPicture:
         ground = self.ground.astype(np.uint8)
         above = cv2.subtract(picture, cv2.dilate(ground, _KERNEL))
         below = cv2.subtract(cv2.erode(ground, _KERNEL), picture)
-        off = _strongest(cv2.max(above, below)) > self.settings.changed_levels
-        return np.asarray(off & self.known)
+        return ~_all_within(cv2.max(above, below), self.settings.changed_levels) & self.known
 
     def _begin(self, smooth: Image, small: Image, time_s: float, passing: Mask) -> None:
         self.recent, self.current, self._sharp = smooth.copy(), smooth, small.copy()
@@ -200,7 +199,7 @@ class StandingPicture:
     ) -> None:
         assert self.recent is not None
         current = self.current = self._in_the_light_of_the_ground(smooth)
-        like = _strongest(cv2.absdiff(current, self.recent)) <= self.settings.same_levels
+        like = same_within(current, self.recent, self.settings.same_levels)
         agree, other = like & ~passing, ~like & ~passing
         np.add(self._looks_stood, 1, out=self._looks_stood, where=agree & (self._looks_stood < 255))
         self._rival_looks[agree] = 0
@@ -224,7 +223,7 @@ class StandingPicture:
 
     def _challenge(self, current: Image, small: Image, time_s: float, other: Mask) -> None:
         """Where a look differs from the recent picture: take that in once it stands."""
-        like = _strongest(cv2.absdiff(current, self._rival)) <= self.settings.same_levels
+        like = same_within(current, self._rival, self.settings.same_levels)
         again = other & like & (self._rival_looks > 0)
         new = other & ~again
         np.add(self._rival_looks, 1, out=self._rival_looks, where=again)
@@ -282,7 +281,11 @@ class StandingPicture:
         return np.asarray(cv2.LUT(smooth, levels), dtype=np.uint8)
 
 
-def _strongest(difference: NDArray[Any]) -> NDArray[np.uint8]:
-    """Largest difference of the three colours at each pixel."""
-    blue, green, red = cv2.split(difference)
-    return np.asarray(cv2.max(cv2.max(blue, green), red), dtype=np.uint8)
+def same_within(a: NDArray[Any], b: NDArray[Any], levels: int) -> Mask:
+    """``(h, w)``: where no colour of two ``(h, w, 3)`` pictures of one type differs by more."""
+    return _all_within(cv2.absdiff(a, b), levels)
+
+
+def _all_within(difference: NDArray[Any], levels: int) -> Mask:
+    # One pass over the picture, where taking the largest of the three colours needs several.
+    return np.asarray(cv2.inRange(difference, (0, 0, 0), (levels, levels, levels)) > 0)

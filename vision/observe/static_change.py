@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.frames.standing import Mask, StandingPicture
+from vision.frames.standing import Mask, StandingPicture, same_within
 from vision.observe.boxes import iou
 from vision.observe.sighting import Box
 
@@ -422,8 +422,7 @@ def _whole(patch: Patch, shape: tuple[int, ...]) -> Mask:
 
 
 def _same(a: NDArray[Any], b: NDArray[Any], levels: int) -> Mask:
-    difference = np.abs(a.astype(np.float32) - b.astype(np.float32)).max(axis=2)
-    return np.asarray(difference <= levels)
+    return same_within(a.astype(np.float32), b.astype(np.float32), levels)
 
 
 def _touch(patch: Patch, thing: Thing) -> bool:
