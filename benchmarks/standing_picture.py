@@ -35,7 +35,7 @@ from vision.record import read_violations
 from vision.standing_watch import StandingWatch
 
 CROWD = Path(__file__).parent / "crowd-scene.yaml"
-PACES_S = (2.0, 6.0, 10.0)
+PACES_S = (2.0, 6.0)
 LOOK_S = 2.0
 DWELL_S = 40.0
 SETTLED_S = 30.0

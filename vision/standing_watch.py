@@ -49,6 +49,8 @@ class StandingWatchSettings:
             than the frame; ``None`` for never.
         picture: How the picture follows the view.
         change: Which patches are things.
+        show_new_after_s: Once something stands that did not when it was shown last, it is shown
+            again so soon after that.
         show_after_looks: Looks that make a picture worth showing.
         gain_share: It can tell more than the frame when it differs from it over this share.
         show_confidence: What is seen in it must be so confident.
@@ -66,6 +68,7 @@ class StandingWatchSettings:
     show_every_s: float | None = 60.0
     picture: StandingSettings = field(default_factory=StandingSettings)
     change: ChangeSettings = field(default_factory=ChangeSettings)
+    show_new_after_s: float = 20.0
     show_after_looks: int = 4
     gain_share: float = 0.005
     show_confidence: float = 0.25
@@ -157,8 +160,10 @@ class StandingWatch:
         settings, picture = self._settings, self._picture
         if settings.show_every_s is None or picture.looks < settings.show_after_looks:
             return
-        due = frame.time_s - self._shown_s >= settings.show_every_s
-        if not (due and self._can_gain()) and not self._news:
+        waited_s = frame.time_s - self._shown_s
+        due = waited_s >= settings.show_every_s and self._can_gain()
+        due = due or (waited_s >= settings.show_new_after_s and self._has_new())
+        if not due and not self._news:
             return
         self._news = False
         self._shown_s = frame.time_s
@@ -176,6 +181,9 @@ class StandingWatch:
     def evidence(self, frame: Frame, found: Detections) -> Detections:
         """Detections of a look together with what the standing picture adds.
 
+        What is half hidden in the frame is seen whole in the standing picture: of two detections of
+        one thing the more confident one is kept.
+
         Args:
             frame: The look, after :meth:`take_in`.
             found: What the detector saw in it.
@@ -184,10 +192,16 @@ class StandingWatch:
         height, width = self._passing.shape
         scale = (frame.width / width, frame.height / height)
         rows: list[tuple[Box, float, str, bool]] = []
+        weaker: list[int] = []
         for box, confidence, name in self._carried.rows():
             x1, y1, x2, y2 = (float(value) for value in box)
             whole = (x1 * scale[0], y1 * scale[1], x2 * scale[0], y2 * scale[1])
-            if self._is_in_sight((x1, y1, x2, y2)) and not self._is_seen(whole, name, found):
+            if not self._is_in_sight((x1, y1, x2, y2)):
+                continue
+            same = self._same(whole, name, found)
+            scored = any(not np.isnan(found.derelict[row]) for row in same)
+            if not scored and all(found.confidence[row] < confidence for row in same):
+                weaker += same
                 rows.append((whole, confidence, name, True))
         for thing in self._change.things:
             box_px = frame_box(thing, (width, height), (frame.width, frame.height))
@@ -200,7 +214,8 @@ class StandingWatch:
             names,
             standing=np.array([row[3] for row in rows], np.bool_),
         )
-        return found.joined(more)
+        kept = np.array([row not in weaker for row in range(len(found))], np.bool_)
+        return found[kept].joined(more)
 
     def state(self) -> State:
         """Return everything that is remembered, as arrays for ``np.savez``."""
@@ -347,6 +362,13 @@ class StandingWatch:
         unlike = ~same_within(picture.current, picture.recent, levels) | self._passing
         return bool(unlike.mean() >= self._settings.gain_share)
 
+    def _has_new(self) -> bool:
+        """Whether something stands there that did not when the picture was shown last."""
+        new = self._picture.fresh & (self._picture.since_s > self._shown_s)
+        if new.sum() < self._settings.change.least_share * new.size:
+            return False
+        return bool(cv2.erode(new.view(np.uint8), np.ones((5, 5), np.uint8)).any())
+
     def _is_in_sight(self, box: Box) -> bool:
         """Whether enough of a place is in sight and looks as in the standing picture."""
         picture, settings = self._picture, self._settings
@@ -361,13 +383,14 @@ class StandingWatch:
         like &= picture.since_s[part] <= self._shown_s
         return bool(like[visible].mean() >= settings.like_share)
 
-    def _is_seen(self, box: Box, name: str, found: Detections) -> bool:
-        """Whether the detector sees a thing of this family there in the frame itself."""
-        return any(
-            family_of(other) == family_of(name)
+    def _same(self, box: Box, name: str, found: Detections) -> list[int]:
+        """Detections in the frame itself that show a thing of this family there."""
+        return [
+            row
+            for row, (place, _, other) in enumerate(found.rows())
+            if family_of(other) == family_of(name)
             and iou(box, tuple(place.tolist())) >= self._settings.same_iou
-            for place, _, other in found.rows()
-        )
+        ]
 
     def _has_name(self, box: Box, found: Detections) -> bool:
         """Whether the detector has a name for a thing."""
