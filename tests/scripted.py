@@ -30,6 +30,7 @@ NAMES = (
     "dining table",
     "waste_pile",
     "rubble_pile",
+    "standing_object",
 )
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 

@@ -53,6 +53,7 @@ SCHEMA = pa.schema(
                         pa.field("y2", pa.float32(), nullable=False),
                         pa.field("derelict", pa.float32()),
                         pa.field("appearance", pa.binary()),
+                        pa.field("standing", pa.bool_()),
                     ]
                 )
             ),
@@ -96,11 +97,13 @@ def write_looks(
                     "y2": box[3],
                     "derelict": None if np.isnan(derelict) else derelict,
                     "appearance": signature.tobytes() if signature.any() else None,
+                    "standing": bool(standing),
                 }
-                for (box, confidence, name), derelict, signature in zip(
+                for (box, confidence, name), derelict, signature, standing in zip(
                     look.detections.rows(),
                     look.detections.derelict,
                     look.detections.appearance,
+                    look.detections.standing,
                     strict=True,
                 )
             ],
@@ -153,6 +156,11 @@ def _looks(
 
     xyxy = np.column_stack([column(name) for name in ("x1", "y1", "x2", "y2")])
     confidence, derelict = column("confidence"), column("derelict")
+    # Archives from before the standing picture do not say where detections come from.
+    told = things.type.get_field_index("standing") >= 0
+    standing = np.zeros(len(things), np.bool_)
+    if told:
+        standing |= things.field("standing").fill_null(False).to_numpy(zero_copy_only=False)
     classes = things.field("class_name").dictionary_encode()
     number = {name: i for i, name in enumerate(names)}
     ids = np.array([number[name] for name in classes.dictionary.to_pylist()], np.int64)
@@ -195,6 +203,7 @@ def _looks(
                     names,
                     derelict[part],
                     appearance[part],
+                    standing=standing[part],
                 ),
                 to_view=None if registration is None else tuple(registration),
             ),

@@ -27,6 +27,7 @@ from vision.observe.look import Affine, Health, Look, carried_box, inverse
 from vision.observe.sighting import Sighting
 from vision.second_stage import SecondStage
 from vision.signing import Signing
+from vision.standing_watch import StandingWatch, own_detections
 
 State = dict[str, NDArray[Any]]
 
@@ -59,6 +60,7 @@ class Looker:
         policy: How far apart looks are.
         second_stage: Scores the crops of what stands; nothing is scored without it.
         signing: Takes signatures of how things look; none are taken without it.
+        standing_watch: Adds what the standing picture of the view tells; nothing is added without.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Looker:
         policy: LookPolicy,
         second_stage: SecondStage | None = None,
         signing: Signing | None = None,
+        standing_watch: StandingWatch | None = None,
     ) -> None:
         self._source = source
         self._detector = detector
@@ -79,6 +82,7 @@ class Looker:
         self._policy = policy
         self._second_stage = second_stage
         self._signing = signing
+        self._standing_watch = standing_watch
         self._base_s: float | None = None
         self._active = False
         self._frames: dict[float, Future[Frame | None]] = {}
@@ -103,13 +107,8 @@ class Looker:
         if not self._pending:
             return None
         pending = self._pending.popleft()
-        if pending.detections is not None:
-            found, image = pending.detections.result(), pending.frame.image
-            there = _in_frame(sightings, pending.to_view)
-            if self._second_stage is not None:
-                found = self._second_stage.score(found, image, there)
-            if self._signing is not None:
-                found = self._signing.sign(found, image, there, pending.frame.time_s)
+        found = self._detections(pending, sightings)
+        if found is not None:
             self._last_detections, self._last_to_view = found, pending.to_view
         self._last = pending
         frame = pending.frame
@@ -122,7 +121,7 @@ class Looker:
             frame_size=(frame.width, frame.height),
             health=pending.health,
             pose=pending.pose,
-            inspected=pending.detections is not None,
+            inspected=found is not None,
             detections=self._last_detections if healthy else Detections.empty(self._detector.names),
             to_view=self._last_to_view if healthy else None,
         )
@@ -130,9 +129,12 @@ class Looker:
     def state(self) -> State:
         """What is needed to go on after the look returned last; see :meth:`restore`."""
         assert self._last is not None
-        return {f"gate.{k}": v for k, v in self._last.gate.items()} | {
-            f"watch.{k}": v for k, v in self._last.watch.items()
-        }
+        standing = self._standing_watch.state() if self._standing_watch is not None else {}
+        return (
+            {f"gate.{k}": v for k, v in self._last.gate.items()}
+            | {f"watch.{k}": v for k, v in self._last.watch.items()}
+            | {f"standing.{k}": v for k, v in standing.items()}
+        )
 
     @property
     def base_s(self) -> float:
@@ -162,13 +164,36 @@ class Looker:
             inspected: Detections of the last inspected look.
             to_view: Where its pixels lay in the view.
         """
-        gate = {k.removeprefix("gate."): v for k, v in state.items() if k.startswith("gate.")}
-        watch = {k.removeprefix("watch."): v for k, v in state.items() if k.startswith("watch.")}
-        self._gate.restore(gate)
-        self._watch.restore(watch)
+        self._gate.restore(_under("gate.", state))
+        self._watch.restore(_under("watch.", state))
+        if self._standing_watch is not None:
+            self._standing_watch.restore(_under("standing.", state))
         self._base_s = base_s
         self._last_detections, self._last_to_view = inspected, to_view
         self._source.release(last.time_s)
+
+    def _detections(self, pending: _Pending, sightings: Sequence[Sighting]) -> Detections | None:
+        """What is in the frame of a look; ``None`` where nothing changed since the look before."""
+        frame, watch = pending.frame, self._standing_watch
+        there = _in_frame(sightings, pending.to_view)
+        found = None if pending.detections is None else pending.detections.result()
+        if watch is not None and pending.health is Health.OK:
+            known = found if found is not None else own_detections(self._last_detections)
+            news = watch.take_in(frame, pending.pose, known, there, inspected=found is not None)
+            if news and found is None:
+                # The gate sees no change: what came earlier has by now stood long enough.
+                found = self._detector.submit(frame.image).result()
+            if found is not None:
+                watch.show(frame, self._detector)
+        if found is None:
+            return None
+        if self._second_stage is not None:
+            found = self._second_stage.score(found, frame.image, there)
+        if watch is not None:
+            found = watch.evidence(frame, found)
+        if self._signing is not None:
+            found = self._signing.sign(found, frame.image, there, frame.time_s)
+        return found
 
     def _begin_look(self) -> None:
         """Fetch the next frame, judge its health, and start its inspection if it needs one."""
@@ -243,3 +268,7 @@ def _in_frame(sightings: Sequence[Sighting], to_view: Affine | None) -> Sequence
         return sightings
     back = inverse(to_view)
     return [one._replace(box=carried_box(one.box, back)) for one in sightings]
+
+
+def _under(prefix: str, state: Mapping[str, NDArray[Any]]) -> State:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -30,16 +30,18 @@ from vision.frames.source import FrameSource
 from vision.frames.stills import open_stills
 from vision.frames.wallclock import StartTime
 from vision.judging import effective_rules, judge_for
+from vision.observe.families import STANDING_OBJECT
 from vision.observe.look import Affine, Health, Look
 from vision.pipeline import Looker
 from vision.record import SourceRecord
-from vision.rules import abandoned_vehicle
+from vision.rules import abandoned_vehicle, standing_object
 from vision.rules.judge import Judge
 from vision.run_folder import RunFolder
 from vision.schedule import SiteClock
 from vision.second_stage import SecondStage, SecondStageSettings
 from vision.signing import Signing
 from vision.site import Camera, RuleSettings
+from vision.standing_watch import StandingWatch, StandingWatchSettings
 
 SAVE_EVERY_S = 10.0
 SAME_FRAME_S = 0.001
@@ -191,12 +193,15 @@ def scan_input(
     checkpoint = Checkpoint(
         folder.input(key),
         input_name=job.input.name,
-        names=detector.names,
+        names=(*detector.names, STANDING_OBJECT),
         timezone=job.timezone,
     )
     began = time.perf_counter()
     second_stage = _second_stage(job, classifier) if classifier else None
-    looking = _Looking(job, detector, second_stage, judge, watch, checkpoint, progress)
+    standing_watch = _standing_watch(job)
+    looking = _Looking(
+        job, detector, second_stage, standing_watch, judge, watch, checkpoint, progress
+    )
     with job.open() as source:
         progress.opened(source.info.duration_s)
         tally, spent_s = looking.through(source)
@@ -235,6 +240,7 @@ def scan_input(
             "rotation": info.rotation,
             "start": {"value": info.start.value.isoformat(), "origin": info.start.origin},
             **{name: tally.counts[name] for name in ("looks", "inspected", "gated", "unhealthy")},
+            "standing_picture_shown": standing_watch.shown if standing_watch else 0,
             "look_policy": asdict(job.policy),
             "decoded": decoded,
             "notes": notes,
@@ -287,6 +293,19 @@ def _second_stage(job: Job, classifier: Classifier) -> SecondStage:
     return SecondStage(classifier, SecondStageSettings(after_s=settings.second_stage_after_s))
 
 
+def _standing_watch(job: Job) -> StandingWatch | None:
+    settings = standing_object.Settings.model_validate(job.rules.get("standing_object", {}))
+    show = job.camera.standing_picture
+    if not settings.enabled and not show:
+        return None
+    return StandingWatch(
+        StandingWatchSettings(
+            propose=settings.enabled,
+            show_every_s=StandingWatchSettings().show_every_s if show else None,
+        )
+    )
+
+
 @dataclass(frozen=True)
 class _Looking:
     """The part of a scan that can be interrupted and gone on with."""
@@ -294,6 +313,7 @@ class _Looking:
     job: Job
     detector: Detector
     second_stage: SecondStage | None
+    standing_watch: StandingWatch | None
     judge: Judge
     watch: HealthWatch
     checkpoint: Checkpoint
@@ -315,6 +335,7 @@ class _Looking:
             policy=self.job.policy,
             second_stage=self.second_stage,
             signing=Signing(),
+            standing_watch=self.standing_watch,
         )
         tally = _Tally(inspected=Detections.empty(self.detector.names))
         active, parts, earlier_s = False, 0, 0.0

@@ -74,6 +74,8 @@ class Camera(BaseModel):
         lat: Latitude in degrees, in ``coord_sys``.
         coord_sys: Coordinate system; needed with ``lon`` and ``lat``, never guessed.
         model: Name of a model in the registry; the registry's default without it.
+        standing_picture: Whether the standing picture of this view is shown to the detector beside
+            its frames.
         zones: Polygons and lines of this view.
         stages: Stages of the building site in view, for its ``site`` zones and hoarding lines that
             have none of their own.
@@ -89,6 +91,7 @@ class Camera(BaseModel):
     lat: Annotated[float, Field(ge=-90, le=90)] | None = None
     coord_sys: CoordSys | None = None
     model: str | None = None
+    standing_picture: bool = True
     zones: tuple[Zone, ...] = ()
     stages: tuple[StageStart, ...] = ()
     rules: RulesBlock = RulesBlock()

@@ -14,6 +14,7 @@ SIGNATURE_BYTES = 61
 
 _NOT_GIVEN: NDArray[np.float32] = np.empty(0, np.float32)
 _UNSIGNED: NDArray[np.uint8] = np.empty((0, SIGNATURE_BYTES), np.uint8)
+_FROM_FRAME: NDArray[np.bool_] = np.empty(0, np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,8 @@ class Detections:
             NaN where it was not asked (:mod:`vision.second_stage`); all NaN if not given.
         appearance: ``(n, SIGNATURE_BYTES)`` uint8: signature of how a thing looks, all zeros where
             none was taken (:mod:`vision.observe.appearance`); all zeros if not given.
+        standing: ``(n,)`` bool: seen in the standing picture of the view and not by the detector in
+            the frame itself (:mod:`vision.standing_watch`); all ``False`` if not given.
 
     Raises:
         ValueError: The arrays disagree in length or a class id has no name.
@@ -40,6 +43,7 @@ class Detections:
     names: tuple[str, ...]
     derelict: NDArray[np.float32] = field(default_factory=lambda: _NOT_GIVEN)
     appearance: NDArray[np.uint8] = field(default_factory=lambda: _UNSIGNED)
+    standing: NDArray[np.bool_] = field(default_factory=lambda: _FROM_FRAME)
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
@@ -47,6 +51,8 @@ class Detections:
             object.__setattr__(self, "derelict", np.full(n, np.nan, np.float32))
         if self.appearance is _UNSIGNED:
             object.__setattr__(self, "appearance", np.zeros((n, SIGNATURE_BYTES), np.uint8))
+        if self.standing is _FROM_FRAME:
+            object.__setattr__(self, "standing", np.zeros(n, np.bool_))
         if self.xyxy.shape != (n, 4):
             raise ValueError(f"xyxy must have shape (n, 4), not {self.xyxy.shape}")
         if self.confidence.shape != (n,) or self.class_id.shape != (n,):
@@ -60,6 +66,8 @@ class Detections:
             raise ValueError(
                 f"appearance {self.appearance.shape} must have shape ({n}, {SIGNATURE_BYTES})"
             )
+        if self.standing.shape != (n,):
+            raise ValueError(f"standing {self.standing.shape} must have shape ({n},)")
         if n and not (self.class_id.min() >= 0 and self.class_id.max() < len(self.names)):
             raise ValueError(f"class_id must lie in 0..{len(self.names) - 1}")
 
@@ -82,6 +90,25 @@ class Detections:
             self.names,
             self.derelict[index],
             self.appearance[index],
+            self.standing[index],
+        )
+
+    def joined(self, other: Detections) -> Detections:
+        """These detections and then others; the names of ``other`` begin with these names.
+
+        Raises:
+            ValueError: They do not.
+        """
+        if other.names[: len(self.names)] != self.names:
+            raise ValueError(f"names {other.names} do not begin with {self.names}")
+        return Detections(
+            np.concatenate([self.xyxy, other.xyxy]),
+            np.concatenate([self.confidence, other.confidence]),
+            np.concatenate([self.class_id, other.class_id]),
+            other.names,
+            np.concatenate([self.derelict, other.derelict]),
+            np.concatenate([self.appearance, other.appearance]),
+            np.concatenate([self.standing, other.standing]),
         )
 
     def rows(self) -> Iterator[tuple[NDArray[np.float32], float, str]]:

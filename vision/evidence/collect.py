@@ -13,9 +13,10 @@ from vision.detect.detector import Detector
 from vision.errors import InputError
 from vision.evidence.clip import write_clip
 from vision.evidence.manifest import EvidenceFile
-from vision.evidence.onset import refine_onset
+from vision.evidence.onset import onset_by_looks, refine_onset
 from vision.evidence.stills import write_evidence
 from vision.frames.frame import Frame
+from vision.observe.families import STANDING_OBJECT
 from vision.record import ModelRecord, SourceRecord, ViolationRecord, record_of, violation_id
 from vision.rules.finding import Violation
 from vision.zones import Zone
@@ -27,6 +28,9 @@ BEFORE_S = 1.0
 
 AT_START = "at_start"
 """Sign of a violation that stood already when the recording began."""
+
+PROPOSED_AFTER_S = 120.0
+"""How long before its first detection a thing without a class may have come."""
 
 
 def look_before(healthy_s: Sequence[float], time_s: float) -> float | None:
@@ -172,10 +176,12 @@ def stood_at_start(violation: Violation) -> Violation:
 
 def _with_onset(violation: Violation, material: Material, detector: Detector) -> Violation:
     """The violation with its start refined between the looks in which its thing appeared."""
+    if violation.class_names == (STANDING_OBJECT,):
+        violation = _with_onset_by_looks(violation, material)
     earlier_s = material.look_before(violation.start_s)
     if earlier_s is None:
         return stood_at_start(violation)
-    if material.stretch is None:
+    if material.stretch is None or violation.class_names == (STANDING_OBJECT,):
         return violation
     onset_s = refine_onset(
         material.stretch(earlier_s, violation.start_s),
@@ -183,4 +189,16 @@ def _with_onset(violation: Violation, material: Material, detector: Detector) ->
         violation.box,
         violation.start_s,
     )
+    return replace(violation, start_s=onset_s)
+
+
+def _with_onset_by_looks(violation: Violation, material: Material) -> Violation:
+    """The violation of a nameless thing since the look that first showed it."""
+    end = bisect_left(material.healthy_s, violation.start_s)
+    earlier_s = [
+        time_s
+        for time_s in reversed(material.healthy_s[:end])
+        if violation.start_s - time_s <= PROPOSED_AFTER_S
+    ]
+    onset_s = onset_by_looks(material.frame_at, earlier_s, violation.box, violation.start_s)
     return replace(violation, start_s=onset_s)

@@ -20,10 +20,11 @@ from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from vision.errors import InputError
 from vision.frames.demux import PacketWindow, Place, StoredPacket
-from vision.frames.frame import LUMA_WIDTH, Image, Luma, Rung
+from vision.frames.frame import LUMA_WIDTH, Image, Luma, Rung, small_size
 
 SKIPPED: dict[Rung, Literal["DEFAULT", "NONREF"]] = {
     Rung.KEYFRAME: "DEFAULT",
@@ -232,15 +233,27 @@ def to_bgr(frame: VideoFrame, degrees: int) -> Image:
 def to_luma(frame: VideoFrame, degrees: int) -> Luma:
     """Convert to upright brightness, ``(h, LUMA_WIDTH)`` uint8 over the full range."""
     upright = (frame.height, frame.width) if degrees in {90, 270} else (frame.width, frame.height)
-    width, height = LUMA_WIDTH, max(1, round(LUMA_WIDTH * upright[1] / upright[0]))
-    if degrees in {90, 270}:
-        width, height = height, width
+    height = max(1, round(LUMA_WIDTH * upright[1] / upright[0]))
+    return _reduced(frame, degrees, (LUMA_WIDTH, height), "gray")
+
+
+def to_small(frame: VideoFrame, degrees: int) -> Image:
+    """Convert to the upright small colour picture, uint8 BGR of :func:`small_size`."""
+    upright = (frame.height, frame.width) if degrees in {90, 270} else (frame.width, frame.height)
+    return _reduced(frame, degrees, small_size(*upright), "bgr24")
+
+
+def _reduced(
+    frame: VideoFrame, degrees: int, size: tuple[int, int], pixels: str
+) -> NDArray[np.uint8]:
+    """Scale by areas to ``(width, height)``, which are upright."""
+    width, height = size[::-1] if degrees in {90, 270} else size
     reformatter = getattr(_local, "reformatter", None)
     if reformatter is None:
-        reformatter = _local.reformatter = VideoReformatter()
-    small = reformatter.reformat(
-        frame, width, height, "gray", interpolation=Interpolation.AREA, threads=1
-    )
+        reformatter = _local.reformatter = {}
+    # One for each kind of picture: a reformatter keeps what it prepared for the kind before.
+    own = reformatter.setdefault(pixels, VideoReformatter())
+    small = own.reformat(frame, width, height, pixels, interpolation=Interpolation.AREA, threads=1)
     return turn(np.asarray(small.to_ndarray(), dtype=np.uint8), degrees)
 
 

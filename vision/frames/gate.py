@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.frames.brightness import brightness_fit
 from vision.frames.frame import Luma
-
-_BRIGHTNESS_FIT_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class ChangeGate:
         current = _smoothed(luma)
         if current.shape != self._reference.shape:
             return float("inf")
-        gain, offset = _brightness_fit(self._reference, current)
+        gain, offset = brightness_fit(self._reference, current)
         if not 1 / self._settings.gain_limit <= gain <= self._settings.gain_limit:
             return float("inf")
         # Clipped, because what is burnt out in both pictures has not changed.
@@ -139,30 +138,3 @@ def _smoothed(luma: Luma) -> NDArray[np.float32]:
     half = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
     smooth: NDArray[np.float32] = cv2.blur(half.astype(np.float32), (3, 3))
     return smooth
-
-
-def _brightness_fit(
-    reference: NDArray[np.float32], current: NDArray[np.float32]
-) -> tuple[float, float]:
-    """Fit ``current = gain * reference + offset`` to the part of the picture that stayed.
-
-    Cells that disagree with the fit (things that came or went) are dropped round by round.
-    """
-    cells = (max(reference.shape[1] // 8, 1), max(reference.shape[0] // 8, 1))
-    x = cv2.resize(reference, cells, interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
-    y = cv2.resize(current, cells, interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
-    # Burnt-out cells follow no gain.
-    kept = (x < 250) & (y < 250)
-    gain, offset = 1.0, float(np.median(y - x))
-    for _ in range(_BRIGHTNESS_FIT_ROUNDS):
-        error = np.abs(y - (gain * x + offset))
-        kept &= error <= max(2.0, 2.5 * float(np.median(error)))
-        if np.count_nonzero(kept) < 8:
-            break
-        mean_x, mean_y = float(x[kept].mean()), float(y[kept].mean())
-        spread = float(np.square(x[kept] - mean_x).mean())
-        # A picture without contrast says nothing about the gain.
-        together = float(((x[kept] - mean_x) * (y[kept] - mean_y)).mean())
-        gain = (together + 4.0) / (spread + 4.0)
-        offset = mean_y - gain * mean_x
-    return gain, offset

@@ -20,7 +20,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vision.errors import InputError
-from vision.frames.decode import Decoder, Decoders, Picture, Run, clockwise, to_bgr, to_luma
+from vision.frames.decode import (
+    Decoder,
+    Decoders,
+    Picture,
+    Run,
+    clockwise,
+    to_bgr,
+    to_luma,
+    to_small,
+)
 from vision.frames.demux import PacketWindow, Place, StoredPacket, time_base
 from vision.frames.frame import Frame, Rung
 from vision.frames.source import SourceInfo
@@ -316,6 +325,7 @@ def _frame(picture: Picture, rung: Rung, camera_id: str, start: StartTime) -> Fr
         height=raw.width if sideways else raw.height,
         rung=rung,
         render=lambda: to_bgr(raw, degrees),
+        render_small=lambda: to_small(raw, degrees),
     )
 
 

@@ -6,6 +6,9 @@ not listed is a family of its own, so a new class needs a row only when it has a
 
 from __future__ import annotations
 
+STANDING_OBJECT = "standing_object"
+"""Class of things that stand and that no class of a model covers; a family of its own."""
+
 FAMILIES: dict[str, str] = {
     "car": "vehicle",
     "van": "vehicle",

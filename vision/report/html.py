@@ -98,6 +98,7 @@ def write_report(run: RunSummary, out: Path) -> None:
         lstrip_blocks=True,
     )
     environment.globals.update(t=_text, english=english, kind_colour=_kind_colour, anchor=_anchor)
+    environment.globals.update(is_low_priority=_is_low_priority)
     environment.filters.update(
         duration=_duration, when=_when, size=_size, clock=_clock, setting=_setting, reason=_reason
     )
@@ -132,6 +133,10 @@ def write_report(run: RunSummary, out: Path) -> None:
 def _text(key: str) -> Markup:
     """Text that changes with the language; English until the page's script has run."""
     return Markup('<span data-t="{}">{}</span>').format(key, english(key))
+
+
+def _is_low_priority(kind: str) -> bool:
+    return kind in KINDS and KINDS[kind].priority == "low"
 
 
 def _kind_colour(kind: str) -> str:

@@ -117,6 +117,11 @@ TEXT: dict[str, tuple[str, str]] = {
         "things found together suggest it. Look twice.",
         "标“试验 experimental”的：模型未用实拍图片学习该类，或仅由多种物件同处推断，请仔细复核。",
     ),
+    "low_priority": ("low priority", "低优先级"),
+    "low_priority_note": (
+        "Something stands there that was not there before; the model has no name for it.",
+        "该处出现此前没有的滞留物，模型无法识别其类别。",
+    ),
     "details": ("Proof and rule", "证据与规则"),
     "file": ("File", "文件"),
     "rule": ("Rule", "规则"),

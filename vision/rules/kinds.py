@@ -36,5 +36,6 @@ KINDS: dict[str, Kind] = {
         Kind("debris_pile", "Debris pile", "乱堆物料", "#a06000"),
         Kind("construction_dust", "Construction dust", "工地扬尘", "#1971c2"),
         Kind("hoarding_missing", "Hoarding missing", "围挡缺失", "#2b8a3e"),
+        Kind("standing_object", "Unattended object", "不明滞留物", "#5c677d", priority="low"),
     )
 }

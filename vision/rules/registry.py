@@ -14,6 +14,7 @@ from vision.rules import (
     construction_dust,
     debris_pile,
     hoarding_missing,
+    standing_object,
     street_stall,
 )
 from vision.rules.finding import Rule
@@ -41,6 +42,7 @@ RULES: dict[str, RuleModule] = {
     "debris_pile": RuleModule(debris_pile.Settings, debris_pile.DebrisPile),
     "construction_dust": RuleModule(construction_dust.Settings, construction_dust.ConstructionDust),
     "hoarding_missing": RuleModule(hoarding_missing.Settings, hoarding_missing.HoardingMissing),
+    "standing_object": RuleModule(standing_object.Settings, standing_object.StandingObject),
 }
 """Violation kind to its rule."""
 
