@@ -16,15 +16,17 @@ from vision.observe.sighting import Sighting
 from vision.signing import Signing, light_of, signature
 
 SPOT = at(500, 500)
-ROAD = np.random.default_rng(0).normal((90, 95, 100), 6, (800, 1000, 3)).clip(0, 255)
+ROAD = np.random.default_rng(0).normal((70, 95, 130), 6, (800, 1000, 3)).clip(0, 255)
 
 
 def street(thing: int, gain: float = 1.0, grey: bool = False) -> np.ndarray:
     """A picture with a thing of its own pattern at the spot."""
     image = ROAD.astype(np.uint8).copy()
     x1, y1, x2, y2 = (int(edge) for edge in SPOT)
-    pattern = np.random.default_rng([7, thing]).integers(30, 250, (4, 5, 3)).astype(np.uint8)
-    image[y1:y2, x1:x2] = cv2.resize(pattern, (x2 - x1, y2 - y1), interpolation=cv2.INTER_NEAREST)
+    random = np.random.default_rng([7, thing])
+    for _ in range(8):
+        ends = random.integers((x1, y1), (x2, y2), (2, 2)).tolist()
+        cv2.line(image, ends[0], ends[1], random.integers(0, 256, 3).tolist(), 6)
     image = (image * gain).clip(0, 255).astype(np.uint8)
     if grey:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)

@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import Seen, at, every, jittered, look, seen
 
+from vision.errors import InputError
 from vision.observe.look import Health, Look
 from vision.observe.memory import SightingMemory
 from vision.rules.finding import Violation
@@ -146,6 +148,30 @@ def test_a_rule_restored_says_what_one_that_saw_all_says(
             assert part.judge(one, sightings) == whole.judge(one, sightings)
             assert part.wants_closer_look(one, sightings) == whole.wants_closer_look(one, sightings)
         assert parts[whole.kind].state() == whole.state()
+
+
+@given(streets(), st.lists(st.integers(0, 36), max_size=3))
+@settings(max_examples=25, deadline=None)
+def test_an_archive_cut_anywhere_is_judged_as_in_one_pass(
+    looks: list[Look], cuts: list[int]
+) -> None:
+    judge = new_judge()
+    for i, one in enumerate(looks):
+        if i in cuts:
+            handed = json.loads(json.dumps(judge.state()))
+            standing = judge.open_sightings()
+            judge = new_judge()
+            judge.restore(handed)
+            assert judge.state() == handed
+            assert judge.open_sightings() == standing
+        judge.look(one)
+    assert judge.finish() == judged(looks)
+
+
+@pytest.mark.parametrize("state", [{}, {"version": 99}, {"version": 1, "memory": {}}])
+def test_a_foreign_state_is_refused(state: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        new_judge().restore(state)
 
 
 ignored_places = st.tuples(st.floats(0.0, 0.9), st.floats(0.05, 0.6)).map(

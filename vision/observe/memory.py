@@ -109,10 +109,15 @@ class SightingMemory:
                 self._repeat(now, pause, unknown=unknown)
             ended += self._give_up(now)
             self._judged = True
-        sightings = [place.snapshot() for place in self._places]
+        sightings = self.sightings
         if ended:
-            sightings = sorted([*sightings, *ended], key=lambda sighting: sighting.id)
-        return tuple(sightings)
+            sightings = tuple(sorted([*sightings, *ended], key=lambda sighting: sighting.id))
+        return sightings
+
+    @property
+    def sightings(self) -> tuple[Sighting, ...]:
+        """Sightings that are alive after the last look, by rising id."""
+        return tuple(place.snapshot() for place in self._places)
 
     def state(self) -> dict[str, Any]:
         """Everything that is remembered, JSON-able; see :meth:`restore`."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from vision.errors import InputError
 from vision.observe.look import Affine, Health, Look, carried_box, inverse
 from vision.observe.memory import SightingMemory
 from vision.observe.sighting import Sighting
@@ -14,6 +15,8 @@ from vision.rules.hours import Hours, ignored
 from vision.rules.lifecycle import END_AFTER_S, LifeEvent, Lives
 from vision.schedule import SiteClock
 from vision.zones import Purpose, Zone
+
+STATE_VERSION = 1
 
 
 class Judge:
@@ -106,11 +109,14 @@ class Judge:
         return tuple(sighting for sighting in self._sightings if sighting.ended_s is None)
 
     def state(self) -> dict[str, Any]:
-        """What rules and violations are at, JSON-able; the memory hands over its own state.
+        """What memory, rules and violations are at, JSON-able; see :meth:`restore`.
 
         Events that were not taken stay behind.
         """
         return {
+            "version": STATE_VERSION,
+            "memory": self._memory.state(),
+            "sightings": [one.id for one in self.open_sightings()],
             "rules": {rule.kind: rule.state() for rule in self._rules},
             "lives": self._lives.state(),
         }
@@ -120,10 +126,23 @@ class Judge:
 
         Args:
             state: From a judge of the same rules, settings and zones.
+
+        Raises:
+            InputError: The state is of another version or is none.
         """
-        for rule in self._rules:
-            rule.restore(state["rules"][rule.kind])
-        self._lives.restore(state["lives"])
+        if state.get("version") != STATE_VERSION:
+            raise InputError(
+                f"state of a judge: version {state.get('version')}, this one reads {STATE_VERSION}"
+            )
+        try:
+            self._memory.restore(state["memory"])
+            for rule in self._rules:
+                rule.restore(state["rules"][rule.kind])
+            self._lives.restore(state["lives"])
+            judged = set(state["sightings"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"no state of a judge: {error!r}") from error
+        self._sightings = tuple(one for one in self._memory.sightings if one.id in judged)
 
     def _judged(self, sightings: tuple[Sighting, ...], look: Look) -> tuple[Sighting, ...]:
         """Sightings outside ``ignore`` zones."""
