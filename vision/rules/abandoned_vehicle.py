@@ -49,6 +49,7 @@ class Settings(RuleSettings):
         second_stage_looks: Looks that must have been scored before they count.
         second_stage_after_s: Seconds a vehicle must have stood before its crops are scored.
         derelict_dwell_s: Seconds a derelict-looking vehicle must have stood.
+        derelict_looks: Looks that must have seen it: one mistaken look a day decides nothing.
         unmoved_s: Seconds after which any vehicle that did not move counts as abandoned
             (30 days; cities use 15 to 90).
         non_motor_unmoved_s: The same for bicycles, motorcycles and tricycles; ``unmoved_s`` where
@@ -63,6 +64,7 @@ class Settings(RuleSettings):
     second_stage_looks: Count = 3
     second_stage_after_s: Seconds = 20.0
     derelict_dwell_s: Seconds = 600.0
+    derelict_looks: Count = 5
     unmoved_s: Seconds = 30 * 86_400.0
     non_motor_unmoved_s: Seconds | None = None
     no_stopping_dwell_s: Seconds = 300.0
@@ -241,7 +243,10 @@ class AbandonedVehicle:
         signs = []
         if due(settings.derelict_dwell_s, ALWAYS):
             derelict = self._derelict(sighting)
-            if derelict > 0 and derelict >= settings.derelict_share:
+            if (
+                sighting.looks_seen >= settings.derelict_looks
+                and 0 < derelict >= settings.derelict_share
+            ):
                 signs.append(("derelict_look", settings.derelict_dwell_s))
         unmoved_s = settings.unmoved_s
         if settings.non_motor_unmoved_s is not None and _is_non_motor(sighting):
