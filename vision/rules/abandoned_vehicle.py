@@ -34,6 +34,9 @@ _PLACES = frozenset(
 )
 _NO_STOPPING = frozenset({Purpose.NO_STOPPING})
 
+_BRIEF_S = 60.0
+"""In a dwell shorter than this there are few looks."""
+
 _LONG_S = 3600.0
 """A dwell longer than this is none to hurry for when a vehicle has just stopped."""
 
@@ -73,8 +76,10 @@ class Settings(RuleSettings):
 
     @classmethod
     def for_dwell(cls, dwell_s: float) -> dict[str, Any]:
-        """Dwells as given, and crops scored in time for them; ``unmoved_s`` stays days."""
+        """Dwells as given, looks and scored crops in time for them; ``unmoved_s`` stays days."""
         given = super().for_dwell(dwell_s)
+        if dwell_s < _BRIEF_S:
+            given["derelict_looks"] = 3
         if dwell_s / 2 < cls().second_stage_after_s:
             given["second_stage_after_s"] = dwell_s / 2
         return given
