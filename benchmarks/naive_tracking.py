@@ -99,10 +99,22 @@ def naive_violations(
     Returns:
         Ordered by ``noticed_s``, then key. One that lasts to the end has no ``end_s``.
     """
+    return timed(tracks(looks), zones, dwell_s, kinds, camera_id=camera_id)
+
+
+def timed(
+    tracked: Iterable[tuple[Look, Sequence[Track]]],
+    zones: Sequence[Zone],
+    dwell_s: Mapping[str, float],
+    kinds: Mapping[str, str],
+    *,
+    camera_id: str = "cam",
+) -> list[Violation]:
+    """Violations of what :func:`tracks` gave; see :func:`naive_violations`."""
     began: dict[tuple[int, str], tuple[float, int]] = {}
     found: dict[tuple[int, str], Violation] = {}
     last_s = 0.0
-    for look, there in tracks(looks):
+    for look, there in tracked:
         last_s = look.time_s
         for track in there:
             kind = kinds.get(track.class_name)

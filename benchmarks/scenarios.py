@@ -2,7 +2,7 @@
 
     python -m benchmarks.scenarios [--only WORDS] [--naive] [--out docs/scenarios.md]
 
-Each scenario is played with five seeds of the detector's noise. ``--only`` takes the scenarios
+Each scenario is played with three seeds of the detector's noise. ``--only`` takes the scenarios
 whose names hold the words, and tells of every violation. ``--naive`` also judges the very same
 detections with a track id and a timer in a zone (:mod:`benchmarks.naive_tracking`). ``--out`` does
 both for all scenarios and writes the table.

@@ -82,7 +82,7 @@ class TestFlicker:
         assert len(standing_ids(history)) == 1
         assert iou(history[-1][0].box, SPOT) > 0.95
 
-    def test_a_missed_look_is_bridged_not_lost(self):
+    def test_a_missed_look_is_flicker_and_not_lost(self):
         history = remember(
             look(t, *([] if t == 10 else [seen("car", SPOT)])) for t in every(2, 0, 20)
         )
@@ -91,7 +91,7 @@ class TestFlicker:
         assert during.ended_s is None
         (car,) = history[-1]
         assert car.absent_since_s is None
-        assert (car.dwell.observed_s, car.dwell.bridged_s) == (16, 4)
+        assert (car.dwell.observed_s, car.dwell.bridged_s) == (20, 0)
 
     def test_confusable_classes_vote_on_one_sighting(self):
         names = ["car", "truck", "derelict_vehicle", "derelict_vehicle"]

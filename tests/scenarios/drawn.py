@@ -38,7 +38,7 @@ class Drawn:
         seed: Seed of the scene.
         changes: What differs from the preset: values by part, such as ``light``.
         script: Script in place of the preset's; the preset's own when ``None``.
-        unseen: Kinds that the shipped models are known not to see here, with the reason.
+        limits: Kinds that the shipped models are known to get wrong here, with the reason.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Drawn:
     seed: int = 1
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     script: tuple[Mapping[str, Any], ...] | None = None
-    unseen: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
 
     def scene(self) -> ScenePreset:
         """The scene to be drawn."""
@@ -84,8 +84,14 @@ DRAWN = [
         "The same on a rainy day",
         "street_demo",
         changes={"light": {"rain": 0.7, "cloud": [0.9, 1.0]}},
+        limits={"street_stall": "in rain the model boxes the stall now whole, now a part of it"},
     ),
-    Drawn("rainy night", "A cart stall and bags in a rainy night", "night_rain"),
+    Drawn(
+        "rainy night",
+        "A cart stall and bags in a rainy night",
+        "night_rain",
+        limits={"abandoned_vehicle": "at night in rain the model calls sound cars derelict"},
+    ),
     Drawn("quiet street", "Parked cars, a queue at a red light, people: nothing", "street_quiet"),
     Drawn(
         "quiet rainy night",

@@ -119,7 +119,7 @@ SCENARIOS = [
     Scenario(
         "market closed on a special day",
         "The market is called off on one Monday; a stall comes all the same",
-        every(10, 1500),
+        every(5, 1500),
         [*_stall(100), *usual(1500, 107)],
         _market(schedule={**WEEKDAYS, "special_days": [{"from": "2026-03-02", "windows": []}]}),
         wrong=(Wrong("street_stall", "stall", 100),),

@@ -46,6 +46,7 @@ SCENARIOS = [
             *usual(900, 61),
         ],
         WORKS,
+        known_limit="steam that sways by a third of its width now and then looks like a plume",
     ),
     Scenario(
         "dirt on the lens",
@@ -118,6 +119,7 @@ SCENARIOS = [
         ],
         WORKS,
         wrong=(Wrong("construction_dust", "works", 450, 560),),
+        known_limit="the steam is taken for dust, and dust beside it is part of that violation",
     ),
     Scenario(
         "hoarding in order",
@@ -192,7 +194,7 @@ SCENARIOS = [
         every(10, 1200),
         usual(1200, 69, per_min=3),
         WORKS,
-        wrong=(Wrong("hoarding_missing", "fence", 0, signs=("no_hoarding",)),),
+        wrong=(Wrong("hoarding_missing", "fence", 0),),
     ),
     Scenario(
         "one panel gone",

@@ -244,5 +244,10 @@ def covers(place: Box, candidate: Candidate, frame_height: float) -> bool:
 
     What stands before another thing reaches lower in the picture, or to its lower edge.
     """
+    return reaches_before(candidate.box, place, frame_height) and not candidate.flat
+
+
+def reaches_before(front: Box, place: Box, frame_height: float) -> bool:
+    """Whether a box reaches lower in the picture than a place, or to the picture's lower edge."""
     foot = min(place[3] + 0.05 * (place[3] - place[1]), 0.99 * frame_height)
-    return candidate.box[3] >= foot and not candidate.flat
+    return front[3] >= foot

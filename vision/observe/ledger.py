@@ -29,6 +29,16 @@ class Ledger:
     unknown_us: int = 0
     pending_bridged_us: int = 0
     pending_unknown_us: int = 0
+    pending_missed_us: int = 0
+
+    def miss(self, us: int) -> None:
+        """Enter the time since the last look, at whose end a thing in plain view was missed."""
+        self.pending_missed_us += us
+
+    def flickered(self) -> None:
+        """Count what was missed until now as observed: the detector flickered."""
+        self.observed_us += self.pending_missed_us
+        self.pending_missed_us = 0
 
     def add(self, interval: Interval, us: int, *, seen: bool) -> None:
         """Enter the time since the last look.
@@ -45,9 +55,9 @@ class Ledger:
         else:
             self.pending_unknown_us += us
         if seen:
-            self.bridged_us += self.pending_bridged_us
+            self.bridged_us += self.pending_bridged_us + self.pending_missed_us
             self.unknown_us += self.pending_unknown_us
-            self.pending_bridged_us = self.pending_unknown_us = 0
+            self.pending_bridged_us = self.pending_unknown_us = self.pending_missed_us = 0
 
     def dwell(self, *, until_last_seen: bool = False) -> Dwell:
         """Read the ledger.
@@ -58,7 +68,10 @@ class Ledger:
         pending = 0 if until_last_seen else 1
         return Dwell(
             observed_s=self.observed_us / 1e6,
-            bridged_s=(self.bridged_us + pending * self.pending_bridged_us) / 1e6,
+            bridged_s=(
+                self.bridged_us + pending * (self.pending_bridged_us + self.pending_missed_us)
+            )
+            / 1e6,
             unknown_s=(self.unknown_us + pending * self.pending_unknown_us) / 1e6,
         )
 

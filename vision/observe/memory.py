@@ -29,9 +29,11 @@ from vision.observe.association import (
     covers,
     doubles,
     match,
+    reaches_before,
     touching,
 )
 from vision.observe.boxes import area, blend, intersection, iou, median_box, scaled
+from vision.observe.families import FLAT
 from vision.observe.ledger import Interval, microseconds
 from vision.observe.look import Health, Look
 from vision.observe.memory_settings import MemorySettings
@@ -214,6 +216,7 @@ class SightingMemory:
             foot_distance=settings.foot_distance,
         )
         covered = _covered(boxes, found, touches, matched, look.frame_size[1])
+        _hide_behind_missed(places, matched, covered, look.frame_size[1], settings.hidden_share)
         ended: list[Sighting] = []
         kept: list[Place] = []
         fresh: list[Place] = []
@@ -318,12 +321,15 @@ class SightingMemory:
         place.enter(now, pause, seen=True, unknown=unknown)
         place.vote(candidate, settings)
         place.looks_seen += 1
-        if place.misses:
-            place.detection_rate *= (1 - _DETECTION_RATE) ** place.misses
-            place.misses = 0
-        place.detection_rate += _DETECTION_RATE * (1 - place.detection_rate)
+        for detected in (*[0.0] * place.misses, 1.0):
+            place.rated_looks += 1
+            step = max(_DETECTION_RATE, 1 / (place.rated_looks + _PRIOR_LOOKS))
+            place.detection_rate += step * (detected - place.detection_rate)
+        place.misses = 0
         place.absent = False
         place.steadiness += _STEADINESS_RATE * ((still or aim.partly) - place.steadiness)
+        if place.steadiness < _WOBBLY and place.likeness is not None:
+            place.sign_from_us = min(place.sign_from_us, now)
         if still:
             place.usual_cover += _COVER_RATE * (aim.cover - place.usual_cover)
             place.looks_still += 1
@@ -335,10 +341,11 @@ class SightingMemory:
     def _miss(self, place: Place, covered: float, now: int, pause: int, *, unknown: bool) -> None:
         """A place without a detection counts as missed, unless something hides it."""
         settings = self.settings
-        place.enter(now, pause, seen=False, unknown=unknown)
+        hidden = covered >= max(settings.hidden_share, place.usual_cover + settings.hidden_excess)
+        place.enter(now, pause, seen=False, unknown=unknown, missed=not hidden)
         back_us = place.last_seen_us + microseconds(settings.swap_after_s)
         place.sign_from_us = min(place.sign_from_us, back_us)
-        if covered < max(settings.hidden_share, place.usual_cover + settings.hidden_excess):
+        if not hidden:
             place.absent = True
             place.misses += 1
             if place.misses == 1:
@@ -387,6 +394,7 @@ class SightingMemory:
                 place.likeness.verdict(signature, doubt.before.last_seen_us) is Verdict.SAME
             ):
                 place.doubt = None
+                place.steadiness = max(place.steadiness, _WOBBLY)
             if verdict is not Verdict.UNSURE:
                 place.sign(signature, aim.cover, now, settings)
             return place
@@ -424,7 +432,10 @@ class SightingMemory:
             return True
         if place.misses < settings.absent_looks:
             return False
-        rate = min(max(place.detection_rate, settings.min_detection_rate), 0.99)
+        rate = max(place.detection_rate - _RATE_DOUBT, settings.min_detection_rate)
+        if place.likeness is None and place.steadiness < _STEADY:
+            rate = max(rate, _RATE_OF_TRAFFIC)
+        rate = min(rate, 0.99)
         patience = math.ceil(math.log(settings.absent_chance) / math.log(1 - rate))
         return (
             place.misses >= max(settings.absent_looks, patience)
@@ -435,7 +446,21 @@ class SightingMemory:
 _PAUSES = 9
 _STEADINESS_RATE = 0.05
 _DETECTION_RATE = 0.05
+_PRIOR_LOOKS = 3
+_STEADY = 0.8
+_RATE_OF_TRAFFIC = 0.9
+"""What wobbles like traffic, and of which no signature tells otherwise, gets no patience."""
+
+_HIDES_LOOKS = 4
+"""Missed so many times in a row, a thing that hid others is taken to have left."""
+
+_RATE_DOUBT = 0.1
+"""By how much the rate of detection may be estimated too high."""
+
 _FAR_OFF_WEIGHT = 3
+_WOBBLY = 0.75
+"""Below this steadiness the look of a thing says whether it is traffic or a box that wobbles."""
+
 _COVER_RATE = 0.2
 _CAUGHT_UP = 0.001
 
@@ -479,6 +504,50 @@ def _covered(
         min(shared / area(box), 1.0) if shared else 0.0
         for shared, box in zip(covered, boxes, strict=True)
     ]
+
+
+def _hide_behind_missed(
+    places: Sequence[Place],
+    matched: Mapping[int, int],
+    covered: list[float],
+    frame_height: float,
+    hidden_share: float,
+) -> None:
+    """What stands hides what is behind it also in a look that misses it.
+
+    Unless something that it would hide is seen: then it is not there any more.
+
+    Args:
+        places: All places.
+        matched: Candidates of those that this look sees.
+        covered: Share of each place that is covered; raised where missed things cover more.
+        frame_height: In pixels.
+        hidden_share: Share of a place that must be covered to hide it.
+    """
+    for f, front in enumerate(places):
+        if f in matched:
+            front.seen_through = False
+            continue
+        if (
+            not front.standing
+            or front.seen_through
+            or front.misses >= _HIDES_LOOKS
+            or front.class_name in FLAT
+        ):
+            continue
+        behind = [
+            (p, shared / area(place.box))
+            for p, place in enumerate(places)
+            if place is not front
+            and reaches_before(front.box, place.box, frame_height)
+            and (shared := intersection(front.box, place.box))
+        ]
+        front.seen_through = any(
+            p in matched and share >= places[p].usual_cover + hidden_share for p, share in behind
+        )
+        if not front.seen_through:
+            for p, share in behind:
+                covered[p] = min(covered[p] + share, 1.0)
 
 
 def _without_doubles(

@@ -20,10 +20,13 @@ _COUNTS = (
     "last_seen_us",
     "derelict_looks",
     "seen",
+    "seen_through",
     "absent",
     "misses",
+    "missed_looks",
     "first_miss_us",
     "looks_seen",
+    "rated_looks",
     "looks_still",
     "standing",
     "detection_rate",
@@ -56,10 +59,13 @@ class Place:
         "likeness",
         "looks_seen",
         "looks_still",
+        "missed_looks",
         "misses",
+        "rated_looks",
         "recent",
         "scores",
         "seen",
+        "seen_through",
         "share",
         "sign_from_us",
         "signed_cover",
@@ -86,13 +92,16 @@ class Place:
         self.scores: list[float] = []
         self.derelict_looks = 0
         self.seen = True
+        self.seen_through = False
         self.absent = False
         self.misses = 0
+        self.missed_looks = 0
         self.first_miss_us = 0
         self.looks_seen = 1
         self.looks_still = 1
         self.standing = False
         self.detection_rate = _NEW_RATE
+        self.rated_looks = 0
         self.steadiness = _NEW_STEADINESS
         self.usual_cover = 0.0
         self.sign_from_us = 0
@@ -137,13 +146,38 @@ class Place:
             and -height <= box[3] - v2 <= height
         )
 
-    def enter(self, now: int, pause: int, *, seen: bool, unknown: bool) -> None:
-        """Enter the time since the last look into the ledger."""
+    def enter(
+        self, now: int, pause: int, *, seen: bool, unknown: bool, missed: bool = False
+    ) -> None:
+        """Enter the time since the last look into the ledger.
+
+        Args:
+            now: Time of this look.
+            pause: Time since the last one.
+            seen: Whether this look saw it.
+            unknown: Whether nothing can be known of the time between.
+            missed: Whether nothing hid it, though it was not seen.
+        """
         if seen:
             self.last_seen_us = now
-            if self.seen and not unknown:
+            if not unknown and (self.seen or self.missed_looks):
+                if self.missed_looks:
+                    self.ledger.flickered()
+                    self.missed_looks = 0
+                    self.seen = True
                 self.ledger.observed_us += pause
                 return
+        if (
+            missed
+            and self.standing
+            and not unknown
+            and (self.seen or 0 < self.missed_looks < FLICKER_LOOKS)
+        ):
+            self.missed_looks += 1
+            self.ledger.miss(pause)
+            self.seen = False
+            return
+        self.missed_looks = 0
         self.ledger.add(Interval.UNKNOWN if unknown else Interval.BRIDGED, pause, seen=seen)
         self.seen = seen
 
@@ -238,6 +272,7 @@ class Place:
             robust_mean(self.scores) if self.scores else None,
             self.derelict_looks,
             self.sign_from_us / 1e6,
+            self.doubt is not None and self.doubt.away_s > _DOUBTED_AFTER_S,
         )
 
     def state(self) -> dict[str, Any]:
@@ -273,8 +308,12 @@ class Place:
         return place
 
 
-_NEW_RATE = 0.9
+FLICKER_LOOKS = 5
+"""So many misses in a row of a thing in plain view may be the detector's flicker."""
+
+_NEW_RATE = 0.6
 _NEW_STEADINESS = 0.85
+_DOUBTED_AFTER_S = 60.0
 _NO_VOTE = 1e-6
 """What is left of a difference of sums when nothing is left."""
 
@@ -332,6 +371,13 @@ class Doubt:
     before: Moment
     back: Moment
     out_of_sight: bool
+
+    @property
+    def away_s(self) -> float:
+        """Seconds out of sight."""
+        if not self.out_of_sight:
+            return 0.0
+        return (self.back.last_seen_us - self.before.last_seen_us) / 1e6
 
     def state(self) -> dict[str, Any]:
         """JSON-able."""

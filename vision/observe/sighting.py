@@ -12,8 +12,9 @@ class Dwell(NamedTuple):
     """Ledger of the seconds since a thing was first seen, in stream time.
 
     Attributes:
-        observed_s: Between looks that both saw it.
-        bridged_s: Hidden behind something or missed by the detector, and seen again.
+        observed_s: Between looks that both saw it, a few in between that missed it in plain view
+            left aside: detectors flicker.
+        bridged_s: Hidden behind something or missed for longer, and seen again.
         unknown_s: The camera could not see (unhealthy looks, gaps in the recording).
     """
 
@@ -48,6 +49,8 @@ class Sighting(NamedTuple):
             (:func:`vision.observe.scores.robust_mean`); ``None`` without any.
         derelict_looks: Looks that the second stage has scored so far.
         sign_from_s: Stream time from which a further signature of how it looks is wanted.
+        in_doubt: It was out of sight for so long that another thing may have come, and how it
+            looks has not been compared yet.
     """
 
     id: int
@@ -65,3 +68,4 @@ class Sighting(NamedTuple):
     derelict: float | None = None
     derelict_looks: int = 0
     sign_from_s: float = 0.0
+    in_doubt: bool = False

@@ -34,6 +34,9 @@ _PLACES = frozenset(
 )
 _NO_STOPPING = frozenset({Purpose.NO_STOPPING})
 
+_BRIEF_S = 60.0
+"""In a dwell shorter than this there are few looks."""
+
 _LONG_S = 3600.0
 """A dwell longer than this is none to hurry for when a vehicle has just stopped."""
 
@@ -49,6 +52,7 @@ class Settings(RuleSettings):
         second_stage_looks: Looks that must have been scored before they count.
         second_stage_after_s: Seconds a vehicle must have stood before its crops are scored.
         derelict_dwell_s: Seconds a derelict-looking vehicle must have stood.
+        derelict_looks: Looks that must have seen it: one mistaken look a day decides nothing.
         unmoved_s: Seconds after which any vehicle that did not move counts as abandoned
             (30 days; cities use 15 to 90).
         non_motor_unmoved_s: The same for bicycles, motorcycles and tricycles; ``unmoved_s`` where
@@ -63,6 +67,7 @@ class Settings(RuleSettings):
     second_stage_looks: Count = 3
     second_stage_after_s: Seconds = 20.0
     derelict_dwell_s: Seconds = 600.0
+    derelict_looks: Count = 5
     unmoved_s: Seconds = 30 * 86_400.0
     non_motor_unmoved_s: Seconds | None = None
     no_stopping_dwell_s: Seconds = 300.0
@@ -71,8 +76,10 @@ class Settings(RuleSettings):
 
     @classmethod
     def for_dwell(cls, dwell_s: float) -> dict[str, Any]:
-        """Dwells as given, and crops scored in time for them; ``unmoved_s`` stays days."""
+        """Dwells as given, looks and scored crops in time for them; ``unmoved_s`` stays days."""
         given = super().for_dwell(dwell_s)
+        if dwell_s < _BRIEF_S:
+            given["derelict_looks"] = 3
         if dwell_s / 2 < cls().second_stage_after_s:
             given["second_stage_after_s"] = dwell_s / 2
         return given
@@ -241,7 +248,10 @@ class AbandonedVehicle:
         signs = []
         if due(settings.derelict_dwell_s, ALWAYS):
             derelict = self._derelict(sighting)
-            if derelict > 0 and derelict >= settings.derelict_share:
+            if (
+                sighting.looks_seen >= settings.derelict_looks
+                and 0 < derelict >= settings.derelict_share
+            ):
                 signs.append(("derelict_look", settings.derelict_dwell_s))
         unmoved_s = settings.unmoved_s
         if settings.non_motor_unmoved_s is not None and _is_non_motor(sighting):

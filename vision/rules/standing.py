@@ -86,6 +86,7 @@ def has_stood(sighting: Sighting, dwell_s: float, min_observed_share: float) -> 
     """
     return (
         sighting.standing
+        and not sighting.in_doubt
         and stood_s(sighting) >= dwell_s
         and sighting.dwell.observed_s >= min_observed_share * dwell_s
     )
@@ -131,6 +132,7 @@ class WindowDwells:
         observed_s = sighting.dwell.observed_s - noted[1]
         return (
             sighting.standing
+            and not sighting.in_doubt
             and stood_s(sighting, noted[0]) >= dwell_s
             and observed_s >= min_observed_share * dwell_s
         )
