@@ -17,13 +17,14 @@ from vision.learn.train.training import (
     Stage,
     TrainingRecipe,
     adapt_head,
+    average,
     mean_network,
     train,
 )
 from vision.learn.train.validation import average_precisions
 
 from ultralytics.cfg import get_cfg  # isort: skip  vision.learn.train.training prepares ultralytics
-from ultralytics.nn.tasks import DetectionModel  # isort: skip
+from ultralytics.nn.tasks import DetectionModel, load_checkpoint  # isort: skip
 
 REPOSITORY = Path(__file__).parents[3]
 CLASSES = ("car", "debris_pile", "person")
@@ -101,6 +102,22 @@ def test_the_mean_of_networks_lies_between_them(adapted):
     mixed = mean_network([adapted, other], [1, 3])
     for low, middle in zip(adapted.parameters(), mixed.parameters(), strict=True):
         torch.testing.assert_close(middle, low + 0.75)
+
+
+def test_files_of_weights_are_averaged(tmp_path, adapted):
+    other = copy.deepcopy(adapted)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(1.0)
+    files = [tmp_path / "old.pt", tmp_path / "new.pt"]
+    for file, network in zip(files, (adapted, other), strict=True):
+        torch.save({"model": network, "ema": None, "train_args": {"task": "detect"}}, file)
+    average(dict.fromkeys(files, 0.5), tmp_path / "mean.pt")
+    mixed, _ = load_checkpoint(tmp_path / "mean.pt")
+    for low, middle in zip(adapted.parameters(), mixed.parameters(), strict=True):
+        torch.testing.assert_close(middle, low + 0.5)
+    with pytest.raises(ModelError, match=r"absent\.pt: no such file"):
+        average({tmp_path / "absent.pt": 1.0}, tmp_path / "mean.pt")
 
 
 def test_networks_of_different_classes_have_no_mean(adapted, coco_like):

@@ -49,6 +49,7 @@ RecipeOption = Annotated[
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to ``jiexu``."""
     app.command()(train)
+    app.command("average")(average_weights)
     app.command()(evaluate)
     app.command()(export)
     app.command("calibrate-int8")(calibrate_int8)
@@ -152,6 +153,29 @@ def train(
         )
     _tell(f"Weights: {weights}")
     _tell(f"Next: jiexu export {weights} --name NAME --data DATA --models DIR")
+
+
+def average_weights(
+    weights: Annotated[
+        list[str], typer.Argument(metavar="FILE=SHARE", help="Weights, .pt, and their share.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, .pt.")],
+) -> None:
+    """Average weights of which one was trained from the other: keeps more of what each knows."""
+    from vision.learn.train.training import average
+
+    shares: dict[Path, float] = {}
+    for text in weights:
+        file, equals, share = text.rpartition("=")
+        try:
+            shares[Path(file)] = float(share)
+        except ValueError as error:
+            raise ConfigError(f"average {text}: expected FILE=SHARE") from error
+        if not equals or shares[Path(file)] <= 0:
+            raise ConfigError(f"average {text}: expected FILE=SHARE with a share above 0")
+    average(shares, out)
+    _tell(f"Weights: {out}")
+    _tell(f"Next: jiexu export {out} --name NAME --data DATA --models DIR")
 
 
 def evaluate(

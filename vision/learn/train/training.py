@@ -9,7 +9,7 @@ absent there: their negative terms are taken out of the classification loss.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -521,9 +521,30 @@ def _write_mean(recipe: TrainingRecipe, folder: Path, data_dir: Path, target: Pa
         if not (folder / file).is_file():
             raise ModelError(f"{folder / file}: no such file; the recipe starts from it")
         networks.append(adapt_head(load_checkpoint(folder / file)[0], classes, recipe.rows))
+    _save_network(mean_network(networks, tuple(recipe.start.values())), target)
+
+
+def average(shares: Mapping[Path, float], target: Path) -> None:
+    """Write the weighted mean of weights that were trained one from the other.
+
+    Args:
+        shares: Weights (``.pt`` of ultralytics; pickles, open trusted files only) and their shares.
+        target: File to write.
+
+    Raises:
+        ModelError: A file is missing.
+        ConfigError: The networks differ in layers or classes.
+    """
+    for file in shares:
+        if not file.is_file():
+            raise ModelError(f"{file}: no such file")
+    networks = [load_checkpoint(file)[0] for file in shares]
+    _save_network(mean_network(networks, tuple(shares.values())), target)
+
+
+def _save_network(network: DetectionModel, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    mixed = mean_network(networks, tuple(recipe.start.values()))
-    torch.save({"model": mixed, "ema": None, "train_args": {"task": "detect"}}, target)
+    torch.save({"model": network, "ema": None, "train_args": {"task": "detect"}}, target)
 
 
 def _overrides(
