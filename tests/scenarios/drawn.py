@@ -92,14 +92,24 @@ DRAWN = [
         "night_rain",
         limits={"abandoned_vehicle": "at night in rain the model calls sound cars derelict"},
     ),
-    Drawn("quiet street", "Parked cars, a queue at a red light, people: nothing", "street_quiet"),
+    Drawn(
+        "quiet street",
+        "Parked cars, a queue at a red light, people: nothing",
+        "street_quiet",
+        limits={"abandoned_vehicle": "a car that the edge of the picture cuts is called derelict"},
+    ),
     Drawn(
         "quiet rainy night",
         "The same street in a rainy night: nothing",
         "street_quiet",
         changes={"light": {"time": "night", "rain": 0.8, "cloud": [1.0, 1.0]}},
     ),
-    Drawn("building site", "Two panels fall, dust rises, a muck truck drives out", "site_demo"),
+    Drawn(
+        "building site",
+        "Two panels fall, dust rises, a muck truck drives out",
+        "site_demo",
+        limits={"construction_dust": "the model sees this plume in too few looks"},
+    ),
     Drawn(
         "site in order",
         "A closed hoarding, a machine at work, no dust: nothing",
