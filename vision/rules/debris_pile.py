@@ -15,6 +15,8 @@ from vision.rules.finding import Finding
 from vision.rules.hours import Hours
 from vision.rules.settings import RuleSettings, Seconds, Share
 from vision.rules.standing import (
+    LYING_ABOUT,
+    ON_SITE,
     Held,
     WindowDwells,
     finding_of,
@@ -27,17 +29,6 @@ from vision.rules.standing import (
 from vision.schedule import SiteClock
 from vision.zones import Purpose, Zone
 
-_PLACES = frozenset(
-    {
-        Purpose.CARRIAGEWAY,
-        Purpose.FOOTWAY,
-        Purpose.PARKING_BAY,
-        Purpose.NO_STOPPING,
-        Purpose.GREEN,
-        Purpose.WHOLE_FRAME,
-    }
-)
-_SITE = frozenset({Purpose.SITE})
 _COLLECTION = frozenset({Purpose.COLLECTION_POINT})
 
 MatterWord = Literal["waste", "material", "rubble"]
@@ -229,13 +220,13 @@ class DebrisPile:
         if (
             sighting.class_name not in self._classes
             or not is_believed(sighting, self._settings.min_confidence, self._held)
-            or first_zone(sighting, self._zones, _SITE, look, self._hours) is not None
+            or first_zone(sighting, self._zones, ON_SITE, look, self._hours) is not None
         ):
             return None
-        drawn = first_zone(sighting, self._zones, _PLACES, look)
+        drawn = first_zone(sighting, self._zones, LYING_ABOUT, look)
         if drawn is None:
             return None
-        zone = first_zone(sighting, self._zones, _PLACES, look, self._hours)
+        zone = first_zone(sighting, self._zones, LYING_ABOUT, look, self._hours)
         if zone is None:
             return _Place(drawn, self._hours.in_force_since_s(drawn, look), True)
         since_s = self._hours.in_force_since_s(zone, look)

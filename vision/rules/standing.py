@@ -23,6 +23,21 @@ SETTLED_LOOKS = 4
 SAME_PLACE_IOU = 0.2
 """A named thing whose box overlaps so much with that of a nameless one is that thing."""
 
+LYING_ABOUT = frozenset(
+    {
+        Purpose.CARRIAGEWAY,
+        Purpose.FOOTWAY,
+        Purpose.PARKING_BAY,
+        Purpose.NO_STOPPING,
+        Purpose.GREEN,
+        Purpose.WHOLE_FRAME,
+    }
+)
+"""Purposes of zones in which nothing may be left lying or standing about."""
+
+ON_SITE = frozenset({Purpose.SITE})
+"""Where heaps and things are expected."""
+
 
 def key_of(sighting: Sighting) -> str:
     """Key of findings about a sighting."""

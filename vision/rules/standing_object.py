@@ -13,6 +13,8 @@ from vision.rules.finding import Finding, Relief, relieved
 from vision.rules.hours import Hours
 from vision.rules.settings import RuleSettings, Seconds, Share
 from vision.rules.standing import (
+    LYING_ABOUT,
+    ON_SITE,
     SAME_PLACE_IOU,
     Held,
     WindowDwells,
@@ -25,19 +27,7 @@ from vision.rules.standing import (
     permitted_now,
 )
 from vision.schedule import SiteClock
-from vision.zones import Purpose, Zone
-
-_PLACES = frozenset(
-    {
-        Purpose.CARRIAGEWAY,
-        Purpose.FOOTWAY,
-        Purpose.PARKING_BAY,
-        Purpose.NO_STOPPING,
-        Purpose.GREEN,
-        Purpose.WHOLE_FRAME,
-    }
-)
-_SITE = frozenset({Purpose.SITE})
+from vision.zones import Zone
 
 
 class Settings(RuleSettings):
@@ -95,7 +85,7 @@ class StandingObject:
                 if earlier is not None:
                     held[sighting.id] = earlier
                 continue
-            zone = first_zone(sighting, self._zones, _PLACES, look, self._hours)
+            zone = first_zone(sighting, self._zones, LYING_ABOUT, look, self._hours)
             if self._has_name(sighting, sightings):
                 if earlier is None:
                     continue
@@ -126,7 +116,7 @@ class StandingObject:
         return any(
             (is_new(sighting, look) or is_about_due(sighting, self._settings.dwell_s))
             and self._drawn(sighting, look) is not None
-            and first_zone(sighting, self._zones, _PLACES, look, self._hours) is not None
+            and first_zone(sighting, self._zones, LYING_ABOUT, look, self._hours) is not None
             for sighting in sightings
             if sighting.class_name == STANDING_OBJECT
         )
@@ -156,10 +146,10 @@ class StandingObject:
             not self._settings.enabled
             or sighting.class_name != STANDING_OBJECT
             or not is_believed(sighting, self._settings.min_confidence, self._held)
-            or first_zone(sighting, self._zones, _SITE, look, self._hours) is not None
+            or first_zone(sighting, self._zones, ON_SITE, look, self._hours) is not None
         ):
             return None
-        return first_zone(sighting, self._zones, _PLACES, look)
+        return first_zone(sighting, self._zones, LYING_ABOUT, look)
 
     def _has_name(self, sighting: Sighting, sightings: Sequence[Sighting]) -> bool:
         return any(
