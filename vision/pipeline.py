@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.array_state import State, prefixed, under
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.frames.frame import Frame
@@ -28,8 +29,6 @@ from vision.observe.sighting import Sighting
 from vision.second_stage import SecondStage
 from vision.signing import Signing
 from vision.standing_watch import StandingWatch, own_detections
-
-State = dict[str, NDArray[Any]]
 
 FRAMES_AHEAD = 4
 LOOKS_AHEAD = 3
@@ -131,9 +130,9 @@ class Looker:
         assert self._last is not None
         standing = self._standing_watch.state() if self._standing_watch is not None else {}
         return (
-            {f"gate.{k}": v for k, v in self._last.gate.items()}
-            | {f"watch.{k}": v for k, v in self._last.watch.items()}
-            | {f"standing.{k}": v for k, v in standing.items()}
+            prefixed("gate.", self._last.gate)
+            | prefixed("watch.", self._last.watch)
+            | prefixed("standing.", standing)
         )
 
     @property
@@ -164,10 +163,10 @@ class Looker:
             inspected: Detections of the last inspected look.
             to_view: Where its pixels lay in the view.
         """
-        self._gate.restore(_under("gate.", state))
-        self._watch.restore(_under("watch.", state))
+        self._gate.restore(under("gate.", state))
+        self._watch.restore(under("watch.", state))
         if self._standing_watch is not None:
-            self._standing_watch.restore(_under("standing.", state))
+            self._standing_watch.restore(under("standing.", state))
         self._base_s = base_s
         self._last_detections, self._last_to_view = inspected, to_view
         self._source.release(last.time_s)
@@ -268,7 +267,3 @@ def _in_frame(sightings: Sequence[Sighting], to_view: Affine | None) -> Sequence
         return sightings
     back = inverse(to_view)
     return [one._replace(box=carried_box(one.box, back)) for one in sightings]
-
-
-def _under(prefix: str, state: Mapping[str, NDArray[Any]]) -> State:
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

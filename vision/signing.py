@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vision.detect.detections import Detections
 from vision.frames.frame import Image
 from vision.observe.appearance import BINS, CELLS, Light, packed
-from vision.observe.boxes import areas, as_array, intersections
+from vision.observe.boxes import as_array, ious
 from vision.observe.families import FLAT, family_of
 from vision.observe.sighting import Box, Sighting
 
@@ -90,8 +90,7 @@ class Signing:
         if known:
             places = as_array([one.box for one in known])
             found = detections.xyxy[rows].astype(np.float64)
-            shared = intersections(found, places)
-            overlap = shared / (areas(found)[:, None] + areas(places) - shared)
+            overlap = ious(found, places)
             for i, row in enumerate(rows):
                 family = families[int(detections.class_id[row])]
                 kin = np.array([family_of(one.class_name) == family for one in known])

@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.array_state import State, prefixed, under
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.frames.frame import Frame
@@ -31,8 +32,6 @@ from vision.observe.boxes import area, iou
 from vision.observe.families import FLAT, STANDING_OBJECT, family_of
 from vision.observe.sighting import Box, Sighting
 from vision.observe.static_change import ChangeSettings, StaticChange, frame_box
-
-State = dict[str, NDArray[Any]]
 
 _PEOPLE = frozenset({"person"})
 _VEHICLES = frozenset({"vehicle", "cycle"})
@@ -231,8 +230,8 @@ class StandingWatch:
             ).reshape(-1, 6),
         }
         state |= {f"claim.{i}": claim.looks for i, claim in enumerate(self._claims)}
-        state |= {f"picture.{key}": value for key, value in self._picture.state().items()}
-        return state | {f"change.{key}": value for key, value in self._change.state().items()}
+        state |= prefixed("picture.", self._picture.state())
+        return state | prefixed("change.", self._change.state())
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Continue exactly where :meth:`state` was taken."""
@@ -255,8 +254,8 @@ class StandingWatch:
             )
             for i, (x1, y1, x2, y2, seen_s, person) in enumerate(state["claims"].tolist())
         ]
-        self._picture.restore(_under("picture.", state))
-        self._change.restore(_under("change.", state))
+        self._picture.restore(under("picture.", state))
+        self._change.restore(under("change.", state))
 
     def _forget(self, pose: int) -> None:
         self._pose = pose
@@ -428,7 +427,3 @@ def _part(box: Box, scale: tuple[float, float], shape: tuple[int, ...]) -> tuple
     x1, x2 = (min(max(round(x * scale[0]), 0), shape[1]) for x in (box[0], box[2]))
     y1, y2 = (min(max(round(y * scale[1]), 0), shape[0]) for y in (box[1], box[3]))
     return slice(y1, y2), slice(x1, x2)
-
-
-def _under(prefix: str, state: Mapping[str, NDArray[Any]]) -> State:
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

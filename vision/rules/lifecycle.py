@@ -30,7 +30,7 @@ from vision.rules.finding import (
 )
 from vision.rules.kinds import KINDS
 from vision.rules.settings import LifeSettings
-from vision.rules.standing import key_of
+from vision.rules.standing import NAMED_IOU, key_of
 
 END_AFTER_S = 60.0
 """Seconds of clear view in which a place must be in order before a violation there is over."""
@@ -40,9 +40,6 @@ END_LOOKS = 3
 
 SAME_PLACE_IOU = 0.3
 """Two boxes that overlap so much are at one place."""
-
-NAMED_IOU = 0.2
-"""A named thing whose box overlaps so much with that of a nameless one is that thing."""
 
 HIDING_SHARE = 0.35
 """A place of which other things cover so much is hidden."""

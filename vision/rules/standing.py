@@ -20,7 +20,7 @@ SETTLE_S = 12.0
 SETTLED_LOOKS = 4
 """A thing seen so often needs no closer look to be believed."""
 
-SAME_PLACE_IOU = 0.2
+NAMED_IOU = 0.2
 """A named thing whose box overlaps so much with that of a nameless one is that thing."""
 
 LYING_ABOUT = frozenset(

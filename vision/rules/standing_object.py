@@ -14,8 +14,8 @@ from vision.rules.hours import Hours
 from vision.rules.settings import RuleSettings, Seconds, Share
 from vision.rules.standing import (
     LYING_ABOUT,
+    NAMED_IOU,
     ON_SITE,
-    SAME_PLACE_IOU,
     Held,
     WindowDwells,
     finding_of,
@@ -157,7 +157,7 @@ class StandingObject:
             and other.ended_s is None
             and other.standing
             and other.confidence >= self._settings.min_confidence
-            and iou(other.box, sighting.box) >= SAME_PLACE_IOU
+            and iou(other.box, sighting.box) >= NAMED_IOU
             for other in sightings
         )
 
