@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 
 from vision.report.summary import read_run
-from vision.score import Outcome, Verdict
-from vision.score_cli import show
-from vision.score_run import RunScore, score_run
-from vision.truth import read_truth
+from vision.score.commands import show
+from vision.score.events import Outcome, Verdict
+from vision.score.run import RunScore, score_run
+from vision.score.truth import read_truth
 
 SITE = Path(__file__).parent / "clips-site.yaml"
 

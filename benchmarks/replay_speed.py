@@ -27,7 +27,8 @@ from vision.archive import join_archives, read_named_looks, write_looks
 from vision.observe.look import Look
 from vision.progress import ConsoleProgress
 from vision.record import write_violations
-from vision.replay import ReplayOptions, run_replay
+from vision.replay.judging import ReplayOptions
+from vision.replay.run import run_replay
 
 INTERVAL_S = 2.0
 PART_LOOKS = 2000

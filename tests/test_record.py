@@ -184,6 +184,15 @@ def test_dwell_counts_to_the_end_or_else_to_the_last_sight() -> None:
     assert ended.dwell_s == pytest.approx(95.0 - 12.346)
 
 
+def test_a_person_is_told_until_when_it_lasted_or_what_was_seen_of_it_last() -> None:
+    assert record().told_since == "2026-11-24 00:00:02+08:00"
+    assert record().told_until == "still there"
+    hidden = dataclasses.replace(VIOLATION, verification="cannot_see")
+    assert record(hidden).told_until == "cannot be seen"
+    ended = dataclasses.replace(VIOLATION, end_s=95.0)
+    assert record(ended).told_until == "2026-11-24 00:01:25+08:00"
+
+
 def test_id_is_the_same_for_the_same_and_differs_with_every_part() -> None:
     assert violation_id("a" * 64, VIOLATION) == violation_id(
         "a" * 64, dataclasses.replace(VIOLATION, confidence=0.1, end_s=99.0, looks_seen=1)

@@ -18,17 +18,18 @@ from rich.table import Table
 
 from vision import __version__
 from vision.check import check_site
-from vision.detect.registry import RUNTIMES, load_registry
+from vision.detect.registry import load_registry
 from vision.errors import ConfigError, JiexuError
 from vision.learn.commands.dataset import app as dataset_app
 from vision.learn.commands.derelict import add_commands as add_derelict_commands
 from vision.learn.commands.model import add_commands as add_model_commands
 from vision.progress import ConsoleProgress
-from vision.replay_cli import add_commands as add_replay_command
+from vision.replay.commands import add_commands as add_replay_command
 from vision.rule_options import rule_options
 from vision.rules.kinds import KINDS
 from vision.scan import ScanOptions, ScanResult, run_scan
-from vision.score_cli import add_commands as add_score_command
+from vision.score.commands import add_commands as add_score_command
+from vision.shared_options import DwellOption, ModelsOption, RuleOption, RuntimeOption
 from vision.site import Site, load_site
 
 EXIT_FAILED_INPUTS = 1
@@ -74,12 +75,6 @@ add_derelict_commands(app)
 add_model_commands(app)
 add_replay_command(app)
 add_score_command(app)
-
-
-ModelsOption = Annotated[
-    Path | None,
-    typer.Option("--models", help="Folder with a registry.yaml.", envvar="JIEXU_MODELS"),
-]
 
 
 def _version(wanted: bool) -> None:
@@ -128,22 +123,11 @@ def scan(
     forced_look: Annotated[
         float, typer.Option(min=1, help="Inspect every N seconds even if nothing changed.")
     ] = 60.0,
-    dwell: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[KIND=]SECONDS",
-            help="Dwell of a kind, or of all kinds for a trial; may be repeated.",
-        ),
-    ] = None,
-    rule: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KIND.SETTING=VALUE", help="A rule setting; may be repeated."),
-    ] = None,
+    dwell: DwellOption = None,
+    rule: RuleOption = None,
     model: Annotated[str | None, typer.Option(help="Model of the registry.")] = None,
     models: ModelsOption = None,
-    runtime: Annotated[
-        str | None, typer.Option(help=f"Detector runtime: {', '.join(RUNTIMES)}.")
-    ] = None,
+    runtime: RuntimeOption = None,
     duration: Annotated[
         float | None, typer.Option(min=1, help="Seconds to record a stream.")
     ] = None,
@@ -292,12 +276,8 @@ def show(result: ScanResult) -> None:
                 KINDS[record.kind].en + " (experimental)" * record.experimental,
                 record.camera_id,
                 record.zone_id,
-                record.started_at.isoformat(sep=" ", timespec="seconds"),
-                record.ended_at.isoformat(sep=" ", timespec="seconds")
-                if record.ended_at
-                else "cannot be seen"
-                if record.verification == "cannot_see"
-                else "still there",
+                record.told_since,
+                record.told_until,
                 f"{record.confidence:.2f}",
             )
         console.print(table)

@@ -181,6 +181,18 @@ class ViolationRecord(_Part):
         """Seconds from the start to the end, or to the last sight while it lasted."""
         return max(0.0, (self.last_seen_s if self.end_s is None else self.end_s) - self.start_s)
 
+    @property
+    def told_since(self) -> str:
+        """Its start, as commands print it."""
+        return self.started_at.isoformat(sep=" ", timespec="seconds")
+
+    @property
+    def told_until(self) -> str:
+        """Its end, or what the last look said of it, as commands print it."""
+        if self.ended_at is not None:
+            return self.ended_at.isoformat(sep=" ", timespec="seconds")
+        return "cannot be seen" if self.verification == "cannot_see" else "still there"
+
 
 def violation_id(source_sha256: str, violation: Violation) -> str:
     """Name a violation by what it is, so that a scan repeated names it alike.

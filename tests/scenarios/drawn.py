@@ -10,9 +10,9 @@ from typing import Any
 from vision.detect.registry import load_registry
 from vision.learn.scenes import ScenePreset, load_preset, render_clip, truth_path
 from vision.scan import ScanOptions, run_scan
-from vision.score_run import RunScore, score_run
+from vision.score.run import RunScore, score_run
+from vision.score.truth import read_truth
 from vision.site import Site
-from vision.truth import read_truth
 
 SECONDS = 60.0
 FPS = 2.0

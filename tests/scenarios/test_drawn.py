@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vision.score import Outcome, Verdict
+from vision.score.events import Outcome, Verdict
 
 from .drawn import DRAWN, Drawn, scan_drawn
 

@@ -11,7 +11,7 @@ import pytest
 
 from vision.errors import InputError
 from vision.learn.scenes import CLASS_NAMES, load_preset, render_clip, truth_path
-from vision.truth import read_truth
+from vision.score.truth import read_truth
 
 
 def test_a_clip_keeps_its_promises(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from vision.configfile import load_config
 from vision.detect.registry import find_registry, load_registry
 from vision.learn.commands.progress_bar import progress_bar
+from vision.shared_options import ModelsOption
 
 console = Console()
 
@@ -28,10 +29,7 @@ def train_derelict(
     ],
     start: Annotated[Path, typer.Option("--start", help="Folder of the starting weights.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoint and weights.")],
-    models: Annotated[
-        Path | None,
-        typer.Option("--models", help="Folder with a registry.yaml.", envvar="JIEXU_MODELS"),
-    ] = None,
+    models: ModelsOption = None,
     detector: Annotated[
         str | None, typer.Option(help="Detector to measure with; the registry's default.")
     ] = None,

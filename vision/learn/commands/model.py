@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from vision.configfile import load_config
-from vision.detect.registry import RUNTIMES, ModelEntry, find_registry, load_registry
+from vision.detect.registry import ModelEntry, find_registry, load_registry
 from vision.errors import ConfigError
 from vision.files import write_atomically
 from vision.learn.commands.progress_bar import progress_bar
+from vision.shared_options import ModelsOption, RuntimeOption
 from vision.zones import Purpose
 
 if TYPE_CHECKING:
@@ -26,13 +27,6 @@ console = Console()
 
 DataOption = Annotated[
     Path, typer.Option("--data", help="Built data set; its validation pictures are measured on.")
-]
-ModelsOption = Annotated[
-    Path | None,
-    typer.Option("--models", help="Folder with a registry.yaml.", envvar="JIEXU_MODELS"),
-]
-RuntimeOption = Annotated[
-    str | None, typer.Option(help=f"Detector runtime: {', '.join(RUNTIMES)}.")
 ]
 TeacherOption = Annotated[
     list[str] | None,

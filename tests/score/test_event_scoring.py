@@ -13,7 +13,7 @@ from scripted import at
 
 from vision.rules.finding import Violation
 from vision.rules.kinds import KINDS
-from vision.score import (
+from vision.score.events import (
     Event,
     EventScore,
     Expectation,

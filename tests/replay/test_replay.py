@@ -18,13 +18,14 @@ from vision.cli import app
 from vision.detect.registry import ModelEntry, Registry
 from vision.errors import ConfigError, InputError
 from vision.record import ViolationRecord, read_violations
-from vision.replay import ReplayOptions, ReplayResult, run_replay
-from vision.replay_evidence import EvidenceCollector
+from vision.replay.evidence import EvidenceCollector
+from vision.replay.judging import ReplayOptions
+from vision.replay.run import ReplayResult, run_replay
 from vision.report.summary import read_run
 from vision.scan import ScanOptions, run_scan
-from vision.score_run import score_run
+from vision.score.run import score_run
+from vision.score.truth import read_truth
 from vision.site import Site
-from vision.truth import read_truth
 
 HEAP = (178, 106, 222, 134)
 PAVEMENT = {

@@ -11,9 +11,9 @@ from report.runs import entry, failed, run_folder, violation
 
 from vision.cli import app
 from vision.errors import InputError
-from vision.score import Expectation, Outcome
-from vision.score_run import score_run
-from vision.truth import read_truth
+from vision.score.events import Expectation, Outcome
+from vision.score.run import score_run
+from vision.score.truth import read_truth
 
 
 def event(**changes: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from vision.frames.inputs import ScanInput, content_sha256, discover
 from vision.frames.looks import LookPolicy
 from vision.frames.wallclock import StartTime
 from vision.record import EvidenceRecord
-from vision.replay import Judged, evidence_state
+from vision.replay.judging import Judged, evidence_state
 from vision.run_folder import RunFolder
 from vision.scan import watching_detector
 from vision.scan_input import Job, material_of

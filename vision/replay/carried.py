@@ -9,7 +9,7 @@ from typing import Any
 
 from vision.observe.boxes import iou
 from vision.record import EvidenceRecord, FileRecord
-from vision.replay_diff import SAME_PLACE_IOU, SAME_S, Pair
+from vision.replay.difference import SAME_PLACE_IOU, SAME_S, Pair
 from vision.site import Camera
 from vision.zones import Purpose
 

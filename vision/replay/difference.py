@@ -8,7 +8,7 @@ from typing import Any
 
 from vision.observe.boxes import iou
 from vision.record import ViolationRecord
-from vision.score import Event, Matching, Raised, best_pairs
+from vision.score.events import Event, Matching, Raised, best_pairs
 
 SAME_PLACE_IOU = 0.5
 SAME_BOX_IOU = 0.95

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from vision.files import write_atomically
 from vision.rules.kinds import KINDS
-from vision.score import Counts, EventScore, Matching, Outcome, Spread, Verdict
-from vision.score_run import RunScore, score_run
-from vision.truth import read_truth
+from vision.score.events import Counts, EventScore, Matching, Outcome, Spread, Verdict
+from vision.score.run import RunScore, score_run
+from vision.score.truth import read_truth
 
 console = Console()
 

@@ -21,7 +21,7 @@ from pydantic import (
 from vision.errors import InputError
 from vision.observe.sighting import Box
 from vision.rules.kinds import KINDS
-from vision.score import Event, Expectation
+from vision.score.events import Event, Expectation
 
 TO_THE_END_S = 1.0
 """An event that ends so shortly before its clip lasts to the end of it."""

@@ -10,8 +10,8 @@ from typing import Any
 from vision.errors import InputError
 from vision.record import ViolationRecord, read_violations
 from vision.report.summary import InputEntry, read_run
-from vision.score import Event, EventScore, Matching, Raised, score, shortest_dwell
-from vision.truth import Truth
+from vision.score.events import Event, EventScore, Matching, Raised, score, shortest_dwell
+from vision.score.truth import Truth
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def score_run(run_dir: Path, truth: Truth, *, matching: Matching | None = None) 
     Args:
         run_dir: Folder of a scan or a replay.
         truth: What is truly to be seen.
-        matching: See :func:`vision.score.score`.
+        matching: See :func:`vision.score.events.score`.
 
     Raises:
         InputError: A file of the run is missing or wrong, or it shares no clip with the truth.

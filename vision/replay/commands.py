@@ -10,14 +10,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vision.detect.registry import RUNTIMES, load_registry
+from vision.detect.registry import load_registry
 from vision.progress import ConsoleProgress
 from vision.record import ViolationRecord
-from vision.replay import ReplayOptions, ReplayResult, run_replay
-from vision.replay_evidence import EvidenceCollector
+from vision.replay.evidence import EvidenceCollector
+from vision.replay.judging import ReplayOptions
+from vision.replay.run import ReplayResult, run_replay
 from vision.report.summary import read_run
 from vision.rule_options import rule_options
 from vision.rules.kinds import KINDS
+from vision.shared_options import DwellOption, ModelsOption, RuleOption, RuntimeOption
 from vision.site import load_site
 
 console = Console()
@@ -34,14 +36,8 @@ def replay(
         Path | None,
         typer.Option(help="Site file to judge by; without it, what the run was judged by."),
     ] = None,
-    dwell: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KIND=SECONDS", help="Dwell of a kind; may be repeated."),
-    ] = None,
-    rule: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KIND.SETTING=VALUE", help="A rule setting; may be repeated."),
-    ] = None,
+    dwell: DwellOption = None,
+    rule: RuleOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="New run folder; RUN-replay without it.")
     ] = None,
@@ -52,13 +48,8 @@ def replay(
             help="Collect evidence of what the old run had none of, from the recordings.",
         ),
     ] = False,
-    models: Annotated[
-        Path | None,
-        typer.Option("--models", help="Folder with a registry.yaml.", envvar="JIEXU_MODELS"),
-    ] = None,
-    runtime: Annotated[
-        str | None, typer.Option(help=f"Detector runtime: {', '.join(RUNTIMES)}.")
-    ] = None,
+    models: ModelsOption = None,
+    runtime: RuntimeOption = None,
 ) -> None:
     """Judge archived detections again, without touching video, and say what is different."""
     options = ReplayOptions(
@@ -115,13 +106,10 @@ def show(result: ReplayResult) -> None:
 
 def _cells(record: ViolationRecord) -> tuple[str, str]:
     kind = KINDS.get(record.kind)
-    since, until = record.started_at, record.ended_at
-    times = f"{since:%Y-%m-%d %H:%M:%S}\n"
-    times += f"{until:%Y-%m-%d %H:%M:%S}" if until else "still there"
     return (
         f"{kind.en if kind else record.kind}\n"
         + escape(f"{record.camera_id}, zone {record.zone_id}"),
-        times,
+        f"{record.told_since}\n{record.told_until}",
     )
 
 

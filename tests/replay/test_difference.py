@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from report.runs import violation
 
 from vision.record import ViolationRecord
-from vision.replay_diff import Diff, Pair, compare
+from vision.replay.difference import Diff, Pair, compare
 
 BOX = (100.0, 100.0, 200.0, 180.0)
 

@@ -1,0 +1,1 @@
+"""Archives judged again: other zones, rules or a newer memory, and what that changes."""

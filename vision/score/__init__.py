@@ -1,0 +1,1 @@
+"""Violations scored on events that are known to be in the recordings."""
