@@ -8,7 +8,7 @@ from untrained import build_weights
 from tests.learn.built_data import picture, write_built
 from vision.cli import app
 from vision.detect.registry import ModelEntry, load_registry
-from vision.errors import InputError
+from vision.errors import InputError, ModelError
 from vision.learn.measure.compare import Candidate, compare
 from vision.learn.measure.opening import find_model
 from vision.learn.measure.record import read_evaluation
@@ -69,6 +69,36 @@ def test_the_registry_holds_what_was_made(published):
     assert entry.metrics["int8"]["calibration_pictures"] == 3
     assert entry.metrics["parity"]["openvino-fp32"]["unmatched"] == 0
     assert entry.metrics["measured"]["runtime"] == "openvino-int8"
+
+
+def test_a_large_model_is_kept_without_some_of_its_files(data, tmp_path):
+    result = publish(
+        build_weights("yolov8n", tmp_path / "last.pt"),
+        name="street",
+        data_dir=data,
+        registry_dir=tmp_path / "models",
+        licence=LICENCE,
+        calibrate=2,
+        input_size=160,
+        quantisation=Quantisation("fast"),
+        leave_out=["onnx", "openvino-fp16"],
+    )
+    assert list(result.entry.files) == ["openvino-int8", "pytorch"]
+    assert result.entry.metrics["parity"]["onnx"]["unmatched"] == 0
+    left = {path.suffix for path in (tmp_path / "models" / "street").iterdir()}
+    assert ".onnx" not in left
+
+
+def test_the_default_runtime_cannot_be_left_out(data, tmp_path):
+    with pytest.raises(ModelError, match="openvino-int8 is none of openvino-fp16, onnx, pytorch"):
+        publish(
+            tmp_path / "last.pt",
+            name="street",
+            data_dir=data,
+            registry_dir=tmp_path,
+            licence=LICENCE,
+            leave_out=["openvino-int8"],
+        )
 
 
 def test_the_card_keeps_the_notes_and_can_be_written_again(published):

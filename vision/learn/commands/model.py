@@ -269,6 +269,14 @@ def export(
         typer.Option(metavar="CLASS", help="Class without real pictures; may be repeated."),
     ] = None,
     teacher_class: TeacherOption = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RUNTIME",
+            help="Runtime whose files are measured but not kept, of a model that would be too "
+            "large: openvino-fp16, onnx or pytorch; may be repeated.",
+        ),
+    ] = None,
     default: Annotated[bool, typer.Option("--default", help="Make it the default model.")] = False,
     zone: Annotated[
         list[Purpose] | None,
@@ -303,6 +311,7 @@ def export(
             ),
             experimental=experimental or (),
             teacher_classes=TEACHER_CLASSES if teacher_class is None else teacher_class,
+            leave_out=leave_out or (),
             default=default,
             zones=[purpose.value for purpose in zone or ()],
             say=say,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from vision.detect.registry import ModelEntry, load_registry, write_entry
-from vision.errors import InputError
+from vision.errors import InputError, ModelError
 from vision.files import write_atomically
 from vision.learn.data.pictures import read_pictures
 from vision.learn.data.recipe import Recipe
@@ -40,6 +40,9 @@ PARITY_PX = 1.0
 
 SAME_RUNTIMES = ("openvino-fp32", "onnx")
 """Runtimes that must find what PyTorch finds; FP16 rounds the weights."""
+
+LEAVABLE = ("openvino-fp16", "onnx", "pytorch")
+"""Runtimes that a registered model can do without; the default one, INT8, is always kept."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def publish(
     choice: ThresholdChoice | None = None,
     experimental: Sequence[str] = (),
     teacher_classes: Collection[str] = TEACHER_CLASSES,
+    leave_out: Collection[str] = (),
     default: bool = False,
     zones: Collection[str] = (),
     say: Callable[[str], None] = lambda *_: None,
@@ -122,6 +126,8 @@ def publish(
         choice: How thresholds are chosen.
         experimental: Classes for which there were no real pictures.
         teacher_classes: Classes whose labels come from a teacher.
+        leave_out: Runtimes whose files are compared and measured but not kept, for a model that
+            would be too large with all of them.
         default: Make it the registry's default model.
         zones: Make it the model for cameras that have zones of these purposes.
         say: Told what is being done.
@@ -129,8 +135,12 @@ def publish(
 
     Raises:
         InputError: The data set cannot be used.
-        ModelError: The weights cannot be used.
+        ModelError: The weights cannot be used, or a runtime to leave out is none of
+            :data:`LEAVABLE`.
     """
+    strange = sorted(set(leave_out) - set(LEAVABLE))
+    if strange:
+        raise ModelError(f"leave out: {strange[0]} is none of {', '.join(LEAVABLE)}")
     choice = choice or ThresholdChoice()
     pictures = training_pictures(data_dir, calibrate, drawn)
     folder = registry_dir / name
@@ -176,9 +186,8 @@ def publish(
             progress=progress,
         ).record
         loss = int8_loss(record, whole)
-        kept = {
-            runtime: files for runtime, files in made.files.items() if runtime != SAME_RUNTIMES[0]
-        }
+        unkept = {SAME_RUNTIMES[0], *leave_out}
+        kept = {runtime: files for runtime, files in made.files.items() if runtime not in unkept}
         entry = made.model_copy(
             update={
                 "folder": registry_dir,
