@@ -1,0 +1,1 @@
+"""Live cameras: read, looked at in turn, judged; what is found goes to a sink."""
