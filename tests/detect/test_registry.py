@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import vision.detect.registry as registry_module
-from vision.detect.registry import MODELS_VARIABLE, find_registry, load_registry, write_entry
+from vision.cli import app
+from vision.detect.registry import (
+    MODELS_VARIABLE,
+    ModelEntry,
+    find_registry,
+    load_registry,
+    remove_entry,
+    write_entry,
+)
 from vision.errors import ConfigError, ModelError
 
 
@@ -116,6 +127,43 @@ def test_writing_keeps_the_other_models_and_reads_back_the_same(registry_file):
     assert registry_file.read_text() == before
     write_entry(registry_file.parent, other, default=True)
     assert load_registry(registry_file).default == "a"
+
+
+def test_a_model_is_taken_out_and_the_others_stay(registry_file):
+    folder = registry_file.parent
+    entry = load_registry(folder).model()
+    write_entry(folder, entry.model_copy(update={"name": "old"}))
+    assert remove_entry(folder, "old").name == "old"
+    assert load_registry(folder).models == {"m": entry}
+
+
+def test_retiring_a_model_deletes_the_files_that_were_its_own(registry_file):
+    folder = registry_file.parent
+    (folder / "old").mkdir()
+    files = []
+    for file in (folder / "m").iterdir():
+        copy = Path(shutil.copy(file, folder / "old"))
+        files.append({"path": f"old/{copy.name}", "sha256": sha256(copy.read_bytes()).hexdigest()})
+    (folder / "old" / "notes.md").write_text("why it was made")
+    row = load_registry(folder).model().model_dump() | {"name": "old"}
+    write_entry(folder, ModelEntry.model_validate(row | {"files": {"openvino-int8": files}}))
+    retire = ["retire", "old", "--models", str(folder), "--delete"]
+    done = CliRunner().invoke(app, retire)
+    assert done.exit_code == 0, done.output
+    assert list(load_registry(folder).models) == ["m"]
+    assert [path.name for path in (folder / "old").iterdir()] == ["notes.md"]
+    load_registry(folder).model().verified_files("openvino-int8")
+
+
+def test_a_model_in_use_is_not_taken_out(registry_file):
+    folder = registry_file.parent
+    entry = load_registry(folder).model()
+    write_entry(folder, entry.model_copy(update={"name": "works"}), zones=["site"])
+    with pytest.raises(ModelError, match=r"registry\.yaml: m is the default$"):
+        remove_entry(folder, "m")
+    with pytest.raises(ModelError, match="works is the model of zones for site"):
+        remove_entry(folder, "works")
+    assert set(load_registry(folder).models) == {"m", "works"}
 
 
 def test_the_zones_of_a_camera_choose_its_model(registry_file):

@@ -368,10 +368,61 @@ def write_entry(
     by_zone = {**(old.zones if old else {}), **dict.fromkeys(zones, entry.name)}
     if second_stage is not None:
         stages[second_stage] = entry.name
+    _write(
+        registry_dir,
+        default=entry.name if default or old is None else old.default,
+        zones=by_zone,
+        second_stage=stages,
+        models=models,
+    )
+
+
+def remove_entry(registry_dir: Path, name: str) -> ModelEntry:
+    """Take a model that nothing uses out of ``registry.yaml``; its files stay.
+
+    Args:
+        registry_dir: Folder of the registry.
+        name: Name of the model.
+
+    Returns:
+        The model as it stood there.
+
+    Raises:
+        ConfigError: The registry is wrong.
+        ModelError: There is no such model, or it is the default, that of a kind of zone or a
+            second stage; the text says which.
+    """
+    old = load_registry(registry_dir)
+    entry = old.model(name)
+    uses = [
+        *(["the default"] if old.default == name else []),
+        *(f"the model of zones for {purpose}" for purpose, n in old.zones.items() if n == name),
+        *(f"the second stage {stage}" for stage, n in old.second_stage.items() if n == name),
+    ]
+    if uses:
+        raise ModelError(f"{old.folder / REGISTRY_FILE}: {name} is {' and '.join(uses)}")
+    _write(
+        registry_dir,
+        default=old.default,
+        zones=old.zones,
+        second_stage=old.second_stage,
+        models={other: row for other, row in old.models.items() if other != name},
+    )
+    return entry
+
+
+def _write(
+    registry_dir: Path,
+    *,
+    default: str,
+    zones: Mapping[str, str],
+    second_stage: Mapping[str, str],
+    models: Mapping[str, ModelEntry],
+) -> None:
     content = {
-        "default": entry.name if default or old is None else old.default,
-        **({"zones": by_zone} if by_zone else {}),
-        **({"second_stage": stages} if stages else {}),
+        "default": default,
+        **({"zones": dict(zones)} if zones else {}),
+        **({"second_stage": dict(second_stage)} if second_stage else {}),
         "models": {
             name: models[name].model_dump(
                 mode="json", exclude={"name", "folder"}, exclude_none=True
@@ -379,7 +430,10 @@ def write_entry(
             for name in sorted(models)
         },
     }
-    write_atomically(file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
+    write_atomically(
+        registry_dir / REGISTRY_FILE,
+        yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100),
+    )
 
 
 @functools.cache

@@ -221,9 +221,10 @@ def test_a_recipe_that_names_a_strange_class_is_refused(tmp_path):
         load_config(file, Recipe)
 
 
-def test_the_shipped_recipe_is_valid():
-    shipped = load_config(REPOSITORY / "datasets" / "first.yaml", Recipe)
-    assert len(shipped.classes) == 19
+@pytest.mark.parametrize(("name", "classes"), [("street", 11), ("site", 10)])
+def test_the_shipped_recipes_are_valid(name, classes):
+    shipped = load_config(REPOSITORY / "datasets" / f"{name}.yaml", Recipe)
+    assert len(shipped.classes) == classes
 
 
 fractions = st.floats(0.01, 0.99)

@@ -1,4 +1,4 @@
-"""Commands that make and measure models: train, evaluate, export, calibrate-int8, card, compare."""
+"""Commands for models: train, average, evaluate, export, calibrate-int8, card, retire, compare."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from vision.configfile import load_config
-from vision.detect.registry import ModelEntry, find_registry, load_registry
+from vision.detect.registry import (
+    REGISTRY_FILE,
+    ModelEntry,
+    find_registry,
+    load_registry,
+    remove_entry,
+)
 from vision.errors import ConfigError
 from vision.files import write_atomically
 from vision.learn.commands.progress_bar import progress_bar
@@ -48,6 +54,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(export)
     app.command("calibrate-int8")(calibrate_int8)
     app.command()(card)
+    app.command()(retire)
     app.command()(compare)
 
 
@@ -376,6 +383,27 @@ def card(
     record = read_evaluation(folder / EVALUATION_FILE)
     write_atomically(folder / CARD_FILE, model_card(entry, record, read_notes(folder)))
     _tell(f"Written: {folder / CARD_FILE}")
+
+
+def retire(
+    model: Annotated[str, typer.Argument(help="Model of the registry.")],
+    models: ModelsOption = None,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete the files that the registry named.")
+    ] = False,
+) -> None:
+    """Take a model out of the registry; one that is in use is refused."""
+    folder = find_registry(models).parent
+    entry = remove_entry(folder, model)
+    _tell(f"{model} is no more in {folder / REGISTRY_FILE}")
+    if not delete:
+        return
+    named = {file.path for files in entry.files.values() for file in files}
+    if entry.card is not None:
+        named.add(entry.card)
+    for path in sorted(named):
+        (folder / path).unlink(missing_ok=True)
+        _tell(f"Deleted: {folder / path}")
 
 
 def compare(
