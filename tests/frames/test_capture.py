@@ -29,6 +29,8 @@ def clock() -> datetime:
         ("rtsp:/admin:pass@10.0.0.7/live", "rtsp:/10.0.0.7/live"),
         ("http://host/a.ts?token=abc&n=1", "http://host/a.ts?token=***&n=1"),
         ("http://host/a?user=u&Password=p", "http://host/a?user=***&Password=***"),
+        ("rtsp://h/user=admin_password=tl_channel=1_stream=0.sdp", "rtsp://h/user=***"),
+        ("http://auth.host/api/frame?src=gate", "http://auth.host/api/frame?src=gate"),
         ("file:///data/a.mp4", "file:///data/a.mp4"),
         ("rtsp://10.0.0.7/live", "rtsp://10.0.0.7/live"),
         ("/data/me@home/a.mp4", "/data/me@home/a.mp4"),

@@ -29,7 +29,7 @@ KEYFRAME_WAIT_S = 30.0
 
 _USER = re.compile(r"(?<=:/)(/?)[^/?#\s]*@")
 _SECRET = re.compile(
-    r"((?:^|[?&;])[^=&;\s]*(?:pass|pwd|token|key|secret|auth|user|sign)[^=&;\s]*=)[^&;#\s]*",
+    r"((?:^|[?&;/])[^=&;/?\s]*(?:pass|pwd|token|key|secret|auth|user|sign)[^=&;/?\s]*=)[^&;#\s]*",
     re.IGNORECASE,
 )
 
