@@ -1,4 +1,4 @@
-"""Fixtures of the posting tests."""
+"""Fixtures of the tests of the service: receivers of posts, and databases."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from databases import KINDS, Databases, Postgres
 from posting import SECRET_TEXT, FakeClock, MakeRun, Receiver, picture_of, record
 
 from service.dispatch.secret import Secret
+from service.store.database import Database
+from service.store.migrate import upgrade
 from vision.record import write_violations
 
 
@@ -54,3 +57,33 @@ def make_run(tmp_path: Path) -> MakeRun:
         return run_dir
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
+    return path
+
+
+@pytest.fixture(params=KINDS)
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Databases:
+    """Gives fresh databases; a test that asks for it runs on SQLite and on PostgreSQL."""
+    return Databases(request.param, tmp_path, request)
+
+
+@pytest.fixture
+def database(databases: Databases) -> Iterator[Database]:
+    with databases.url() as url:
+        opened = Database(url)
+        yield opened
+        opened.close()

@@ -1,0 +1,1 @@
+"""Violations and cases as stored things: taken in, listed, told of."""

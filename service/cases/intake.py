@@ -1,0 +1,292 @@
+"""Taking in what the cameras find: a violation becomes a stored violation and a candidate case."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from service.cases.events import CASE_CHANGED, CASE_CREATED, tell
+from service.evidence.files import EvidenceFiles, key_of
+from service.store.database import Database
+from service.store.tables import (
+    CaseRow,
+    CaseState,
+    CaseStepRow,
+    EvidenceRow,
+    Variant,
+    ViolationRow,
+)
+from service.store.upsert import insert_new
+from vision.errors import InputError
+from vision.record import FileRecord, ViolationRecord
+
+
+class Mask(Protocol):
+    """Makes the masked version of evidence."""
+
+    def __call__(self, data: bytes, media_type: str) -> bytes | None:
+        """The masked version of a file, ``None`` if there is none of its kind."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A file that lies in the evidence store."""
+
+    role: str
+    variant: Variant
+    key: str
+    sha256: str
+    bytes: int
+    described: FileRecord
+
+
+class Intake:
+    """Keeps violations with their cases and evidence.
+
+    Args:
+        database: Where they are kept.
+        files: Where evidence is kept.
+        mask: Makes the masked version of evidence; what comes in is kept as the sealed one.
+        clock: Tells aware wall-clock time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        files: EvidenceFiles,
+        *,
+        mask: Mask,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._mask = mask
+        self._clock = clock
+
+    def take(self, record: ViolationRecord, evidence: Mapping[str, Path]) -> None:
+        """Keep a violation as it is known now, under its id.
+
+        The first time it opens a candidate case. The same told again changes nothing; what is
+        older than what is kept is passed over. Files come before rows: a row never names a file
+        that is not there.
+
+        Args:
+            record: The violation.
+            evidence: Its evidence files by role; only roles that the record describes are kept.
+
+        Raises:
+            InputError: A file is not the one that the record describes.
+        """
+        with self._database.read() as session:
+            known = _known_files(session, record.id)
+        kept = [
+            one
+            for role, path in sorted(evidence.items())
+            if (described := getattr(record.evidence, role)) is not None
+            and (role, described.sha256) not in known
+            for one in self._keep(role, path, described)
+        ]
+        now = self._clock()
+        with self._database.write() as session:
+            opened, changed = _keep_violation(session, record, now)
+            added = [one.role for one in kept if _keep_file(session, record.id, one, now)]
+            if opened or changed or added:
+                case = session.get_one(CaseRow, _case_of(session, record.id))
+                data = {**case_summary(case), "evidence": sorted(set(added))}
+                tell(session, CASE_CREATED if opened else CASE_CHANGED, case.id, data, now)
+
+    def _keep(self, role: str, path: Path, described: FileRecord) -> list[_Kept]:
+        """Keep a file and its masked version."""
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != described.sha256:
+            raise InputError(f"evidence {path.name}: is not the file whose hash was recorded")
+        versions = {Variant.SEALED: data}
+        masked = self._mask(data, described.media_type)
+        if masked is not None:
+            versions[Variant.MASKED] = masked
+        found = []
+        for variant, content in versions.items():
+            sha256 = hashlib.sha256(content).hexdigest()
+            key = key_of(variant, sha256, described.media_type)
+            if self._files.size(key) != len(content):
+                self._files.keep(variant, content, described.media_type)
+            found.append(_Kept(role, variant, key, sha256, len(content), described))
+        return found
+
+
+def case_summary(case: CaseRow) -> dict[str, Any]:
+    """What an event says of a case."""
+    return {
+        "id": case.id,
+        "state": case.state,
+        "kind": case.kind,
+        "camera_id": case.camera_id,
+        "zone_id": case.zone_id,
+        "raised_at": case.raised_at.isoformat(),
+        "ended_at": None if case.ended_at is None else case.ended_at.isoformat(),
+    }
+
+
+def evidence_of(session: Session, case_id: str) -> Sequence[EvidenceRow]:
+    """Evidence of a case, newest first."""
+    query = (
+        select(EvidenceRow)
+        .where(EvidenceRow.case_id == case_id)
+        .order_by(EvidenceRow.created_at.desc(), EvidenceRow.role, EvidenceRow.variant)
+    )
+    return session.scalars(query).all()
+
+
+def _case_of(session: Session, violation_id: str) -> str:
+    return session.get_one(ViolationRow, violation_id).case_id
+
+
+def _known_files(session: Session, violation_id: str) -> set[tuple[str, str]]:
+    query = select(EvidenceRow.role, EvidenceRow.sha256).where(
+        EvidenceRow.violation_id == violation_id,
+        EvidenceRow.variant == Variant.SEALED,
+        EvidenceRow.superseded_at.is_(None),
+    )
+    return {(role, sha256) for role, sha256 in session.execute(query)}
+
+
+def _keep_violation(session: Session, record: ViolationRecord, now: datetime) -> tuple[bool, bool]:
+    """Write a violation and its case.
+
+    Returns:
+        Whether its case is new, and whether what was known of it changed.
+    """
+    document = record.model_dump(mode="json")
+    raised_at = record.raised_at or record.started_at
+    seen: dict[str, Any] = {
+        "kind": record.kind,
+        "camera_id": record.camera_id,
+        "zone_id": record.zone_id,
+        "raised_at": raised_at,
+        "ended_at": record.ended_at,
+        "created_at": now,
+        "updated_at": now,
+    }
+    violation = session.get(ViolationRow, record.id, with_for_update=True)
+    if violation is None and insert_new(
+        session,
+        CaseRow,
+        id=record.id,
+        state=CaseState.CANDIDATE,
+        confidence=record.confidence,
+        experimental=record.experimental,
+        started_at=record.started_at,
+        version=1,
+        **seen,
+    ):
+        session.add(ViolationRow(id=record.id, case_id=record.id, record=document, **seen))
+        session.flush()
+        _step(session, record, "raised", raised_at, case_id=record.id, state=CaseState.CANDIDATE)
+        if record.ended_at is not None:
+            _step(
+                session,
+                record,
+                "ended",
+                record.ended_at,
+                case_id=record.id,
+                state=CaseState.CANDIDATE,
+            )
+        return True, True
+    if violation is None:
+        violation = session.get_one(ViolationRow, record.id, with_for_update=True)
+    if violation.record == document or _is_older(record, violation):
+        return False, False
+    case = session.get_one(CaseRow, violation.case_id, with_for_update=True)
+    if record.ended_at is not None and violation.ended_at is None:
+        state = CaseState(case.state)
+        _step(session, record, "ended", record.ended_at, case_id=case.id, state=state)
+    violation.record = document
+    violation.ended_at = record.ended_at
+    violation.updated_at = now
+    if case.id == record.id:
+        case.ended_at = record.ended_at
+        case.confidence = record.confidence
+        case.experimental = record.experimental
+        case.updated_at = now
+    session.flush()
+    return False, True
+
+
+def _is_older(record: ViolationRecord, violation: ViolationRow) -> bool:
+    """Whether a record tells of an earlier time than what is kept, as after a restart."""
+    kept = ViolationRecord.model_validate(violation.record)
+    if record.last_seen_at != kept.last_seen_at:
+        return record.last_seen_at < kept.last_seen_at
+    return record.ended_at is None and kept.ended_at is not None
+
+
+def _step(
+    session: Session,
+    record: ViolationRecord,
+    action: str,
+    at: datetime,
+    *,
+    case_id: str,
+    state: CaseState,
+) -> None:
+    details: dict[str, Any] = {"violation_id": record.id}
+    if action == "ended" and record.end_reason is not None:
+        details["end_reason"] = record.end_reason
+    session.add(
+        CaseStepRow(
+            case_id=case_id,
+            at=at,
+            actor=f"camera:{record.camera_id}",
+            action=action,
+            state=state,
+            details=details,
+        )
+    )
+
+
+def _keep_file(session: Session, violation_id: str, kept: _Kept, now: datetime) -> bool:
+    """Write the row of a file; ``False`` if it is there."""
+    same_place = (
+        EvidenceRow.violation_id == violation_id,
+        EvidenceRow.role == kept.role,
+        EvidenceRow.variant == kept.variant,
+    )
+    new = insert_new(
+        session,
+        EvidenceRow,
+        id=str(uuid.uuid4()),
+        violation_id=violation_id,
+        case_id=_case_of(session, violation_id),
+        role=kept.role,
+        variant=kept.variant,
+        sha256=kept.sha256,
+        bytes=kept.bytes,
+        width=kept.described.width,
+        height=kept.described.height,
+        media_type=kept.described.media_type,
+        taken_at=kept.described.timestamp,
+        key=kept.key,
+        created_at=now,
+    )
+    session.execute(
+        update(EvidenceRow)
+        .where(*same_place, EvidenceRow.sha256 != kept.sha256)
+        .where(EvidenceRow.superseded_at.is_(None))
+        .values(superseded_at=now)
+    )
+    if not new:
+        session.execute(
+            update(EvidenceRow)
+            .where(*same_place, EvidenceRow.sha256 == kept.sha256)
+            .values(superseded_at=None, removed_at=None)
+        )
+    return new

@@ -1,0 +1,1 @@
+"""Evidence files: where they lie, who may see them, how long they stay."""

@@ -1,0 +1,409 @@
+"""The tables. A change here needs a migration; a test compares the two on both databases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from service.store.times import Instant
+
+Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""JSON; ``jsonb`` on PostgreSQL."""
+
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+"""Numbers given by the database; SQLite numbers rows only by the type INTEGER."""
+
+
+class CaseState(StrEnum):
+    """Where a case stands."""
+
+    CANDIDATE = "candidate"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    HANDLING = "handling"
+    HANDLED = "handled"
+    VERIFIED = "verified"
+    REOPENED = "reopened"
+    CLOSED = "closed"
+
+
+FINISHED = (CaseState.REJECTED, CaseState.CLOSED)
+"""States in which nothing more is to be done; a case in any other is open."""
+
+
+class Variant(StrEnum):
+    """Which version of a picture or clip a file is."""
+
+    MASKED = "masked"
+    """Shown by default."""
+    SEALED = "sealed"
+    """The original: only for roles that may, and each read is written down."""
+
+
+class Role(StrEnum):
+    """What a user may do; each role may do what those before it may."""
+
+    VIEWER = "viewer"
+    REVIEWER = "reviewer"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+
+class Scope(StrEnum):
+    """What an API key may do."""
+
+    INGEST = "ingest"
+    """Push frames and have pictures judged."""
+    READ = "read"
+    """Read cameras, violations, cases, masked evidence and the event stream."""
+    CALLBACK = "callback"
+    """Tell what the dispatch platform did with a case."""
+
+
+class Base(DeclarativeBase):
+    """Base of all tables; constraints are named so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        datetime: Instant,
+        dict[str, Any]: Document,
+        list[str]: Document,
+    }
+
+
+class CameraRow(Base):
+    """A camera: its settings, zones included, as one document with a version.
+
+    Attributes:
+        id: Camera id.
+        document: A :class:`vision.site.Camera` as JSON; its source may hold credentials.
+        enabled: Whether it is watched.
+        version: Counts changes; the ETag.
+    """
+
+    __tablename__ = "cameras"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    document: Mapped[dict[str, Any]]
+    enabled: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class CheckpointRow(Base):
+    """State of a camera's judgement, to go on from after a restart."""
+
+    __tablename__ = "checkpoints"
+
+    camera_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    state: Mapped[bytes] = mapped_column(LargeBinary)
+    saved_at: Mapped[datetime]
+
+
+class CaseRow(Base):
+    """A case; what lists filter by stands in columns of its own.
+
+    Attributes:
+        id: Id of the violation that opened it.
+        raised_at: When its violation was raised; lists are ordered by it.
+        ended_at: When the violation was over, ``None`` while it lasts.
+        version: Counts changes; for optimistic locking and the ETag.
+    """
+
+    __tablename__ = "cases"
+    __table_args__ = (
+        Index("ix_cases_page", "raised_at", "id"),
+        Index("ix_cases_state_page", "state", "raised_at", "id"),
+        Index("ix_cases_kind_page", "kind", "raised_at", "id"),
+        Index("ix_cases_camera_page", "camera_id", "raised_at", "id"),
+        Index("ix_cases_zone_page", "camera_id", "zone_id", "raised_at", "id"),
+        Index("ix_cases_state_kind_page", "state", "kind", "raised_at", "id"),
+        Index("ix_cases_camera_state_page", "camera_id", "state", "raised_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    kind: Mapped[str] = mapped_column(String(64))
+    camera_id: Mapped[str] = mapped_column(String(128))
+    zone_id: Mapped[str] = mapped_column(String(128))
+    confidence: Mapped[float]
+    experimental: Mapped[bool]
+    started_at: Mapped[datetime]
+    raised_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ViolationRow(Base):
+    """A violation, as the cameras last told of it.
+
+    Attributes:
+        id: Stable id, the same after a restart.
+        case_id: The case that it belongs to.
+        record: The whole :class:`vision.record.ViolationRecord` as JSON.
+    """
+
+    __tablename__ = "violations"
+    __table_args__ = (
+        Index("ix_violations_page", "raised_at", "id"),
+        Index("ix_violations_kind_page", "kind", "raised_at", "id"),
+        Index("ix_violations_camera_page", "camera_id", "raised_at", "id"),
+        Index("ix_violations_zone_page", "camera_id", "zone_id", "raised_at", "id"),
+        Index(
+            "ix_violations_ongoing_page",
+            "raised_at",
+            "id",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(64))
+    camera_id: Mapped[str] = mapped_column(String(128))
+    zone_id: Mapped[str] = mapped_column(String(128))
+    raised_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    record: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class CaseStepRow(Base):
+    """One step in the history of a case: who did what, when."""
+
+    __tablename__ = "case_steps"
+    __table_args__ = (
+        Index("ix_case_steps_history", "case_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"))
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(160))
+    action: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    details: Mapped[dict[str, Any]]
+
+
+class EvidenceRow(Base):
+    """One evidence file of a violation.
+
+    A file that was taken anew stays until retention takes it: someone may have decided by it.
+
+    Attributes:
+        role: ``scene``, ``crop``, ``before``, ``after`` or ``clip``.
+        variant: ``masked`` or ``sealed``.
+        key: Where it lies in the evidence store.
+        taken_at: Wall-clock time of the picture, or of a clip's first one.
+        superseded_at: When a newer file of the same role came.
+        removed_at: When retention took the bytes; the row says what there was.
+    """
+
+    __tablename__ = "evidence"
+    __table_args__ = (
+        UniqueConstraint("violation_id", "role", "variant", "sha256"),
+        Index("ix_evidence_key", "key"),
+        Index("ix_evidence_age", "removed_at", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    violation_id: Mapped[str] = mapped_column(ForeignKey("violations.id"))
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"), index=True)
+    role: Mapped[str] = mapped_column(String(16))
+    variant: Mapped[str] = mapped_column(String(8))
+    sha256: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    width: Mapped[int]
+    height: Mapped[int]
+    media_type: Mapped[str] = mapped_column(String(64))
+    taken_at: Mapped[datetime]
+    key: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+
+
+class EventRow(Base):
+    """What happened, for those who follow the event stream; numbers rise in order of commit."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_at", "at"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    at: Mapped[datetime]
+    type: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(128))
+    data: Mapped[dict[str, Any]]
+
+
+class UserRow(Base):
+    """A person who may log in.
+
+    Attributes:
+        name: What they log in with, in lower case.
+        password_hash: Argon2; ``None`` for those who log in elsewhere.
+        issuer: OpenID provider that they log in at.
+        subject: Their id there.
+        disabled_at: Since when they may not.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    display_name: Mapped[str] = mapped_column(String(128))
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str | None] = mapped_column(String(256))
+    issuer: Mapped[str | None] = mapped_column(String(256))
+    subject: Mapped[str | None] = mapped_column(String(256))
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class SessionRow(Base):
+    """A login; the cookie's token is known by its hash only.
+
+    Attributes:
+        token_sha256: Hash of the cookie.
+        csrf_token: What a request that changes something must repeat.
+        used_at: Last use, to a minute.
+        expires_at: When it ends whatever happens.
+    """
+
+    __tablename__ = "sessions"
+
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    csrf_token: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class LoginFailuresRow(Base):
+    """Failed logins of a name or from an address, since the last that succeeded.
+
+    Attributes:
+        subject: ``name:...`` or ``address:...``.
+        count: How many.
+        last_at: Time of the last.
+        locked_until: No attempt is looked at before.
+    """
+
+    __tablename__ = "login_failures"
+
+    subject: Mapped[str] = mapped_column(String(128), primary_key=True)
+    count: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(index=True)
+    locked_until: Mapped[datetime | None]
+
+
+class ApiKeyRow(Base):
+    """A key for a program; known by its hash only."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(128))
+    shown: Mapped[str] = mapped_column(String(16))
+    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]]
+    created_by: Mapped[str] = mapped_column(String(160))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """Who did what; the database itself refuses to change or delete a row.
+
+    Attributes:
+        actor: ``user:...``, ``key:...`` or ``system``.
+        action: Such as ``login``, ``evidence.read`` or ``camera.changed``.
+        subject: What it was done to, such as ``case:...``.
+        reason: Why, where a reason is asked for.
+    """
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_actor", "actor", "id"),
+        Index("ix_audit_action", "action", "id"),
+        Index("ix_audit_subject", "subject", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(160))
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(160))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    address: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    details: Mapped[dict[str, Any]]
+
+
+class IdempotencyRow(Base):
+    """The answer to a request that carried an idempotency key.
+
+    Attributes:
+        principal: Who sent it.
+        key: The key.
+        fingerprint: SHA-256 of method, path and body.
+        status: HTTP status of the answer; ``None`` while it is being made.
+    """
+
+    __tablename__ = "idempotency"
+
+    principal: Mapped[str] = mapped_column(String(160), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SettingRow(Base):
+    """A setting that is changed while the service runs, as a document with a version."""
+
+    __tablename__ = "settings"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    document: Mapped[dict[str, Any]]
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    updated_at: Mapped[datetime]
