@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,6 +110,34 @@ class TestFlicker:
             look(t, seen("car", SPOT, 0.6), seen("truck", part, 0.4)) for t in every(2, 0, 10)
         )
         assert len(history[-1]) == 1
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_second_box_now_and_then_takes_nothing_away_from_the_first(self, seed):
+        """By night boxes wobble so much that doubles do not overlap enough to be merged."""
+        rng = np.random.default_rng(seed)
+        looks = []
+        for t in every(2, 0, 600):
+            count = rng.choice(3, p=[0.3, 0.6, 0.1]) if t > 4 else 1
+            boxes = [jittered(SPOT, rng, 0.15) for _ in range(count)]
+            looks.append(look(t, *[seen("car", box, 0.6 - 0.2 * i) for i, box in enumerate(boxes)]))
+        numbers = [
+            min(one.id for one in there if one.last_seen_s == t)
+            for t, there in zip(every(2, 0, 600), remember(looks), strict=True)
+            if any(one.last_seen_s == t for one in there)
+        ]
+        assert sum(a != b for a, b in itertools.pairwise(numbers)) <= 10
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_two_cars_that_overlap_in_the_picture_are_two(self, seed):
+        rng = np.random.default_rng(seed)
+        behind = at(540, 490)
+        looks = []
+        for t in every(2, 0, 300):
+            boxes = [jittered(box, rng, 0.05) for box in (SPOT, behind) if rng.random() < 0.7]
+            looks.append(look(t, *[seen("car", box) for box in boxes]))
+        standing = [one for one in remember(looks)[-1] if one.standing]
+        assert len(standing) == 2
+        assert all(one.first_seen_s < 60 for one in standing)
 
     def test_neighbours_of_other_families_stay_apart(self):
         history = remember(

@@ -118,6 +118,45 @@ def test_dense_traffic_at_a_slow_pace_never_stands():
     assert cars(remember(looks)) == []
 
 
+HOUR, DAY_S = 3600.0, 86_400.0
+
+
+def four_a_day(days: int) -> list[float]:
+    return [day * DAY_S + hour * HOUR for day in range(days) for hour in (9, 12, 15, 18)]
+
+
+class TestFewLooksADay:
+    """How often a camera looks does not matter: days are told from four looks each."""
+
+    def test_a_car_that_is_missed_now_and_then_is_one_for_days(self):
+        times = four_a_day(12)
+        missed = {times[i] for i in (1, 2, 7, 11, 12, 13, 20, 24, 25, 33)}
+        looks = [look(t) if t in missed else car(t, 1) for t in times]
+        (one,) = cars(remember(looks))
+        assert (one.first_seen_s, one.last_seen_s) == (times[0], times[-1])
+        assert not one.in_doubt
+
+    def test_another_car_in_the_bay_each_day_is_another_sighting(self):
+        looks = [car(t, int(t // DAY_S)) for t in four_a_day(6)]
+        assert max(one.dwell.total_s for one in cars(remember(looks))) < DAY_S
+
+    def test_a_car_that_is_away_for_a_day_has_left_though_it_comes_back(self):
+        times = four_a_day(5)
+        looks = [car(t, 1) if t // DAY_S % 3 == 0 else look(t) for t in times]
+        first, second = cars(remember(looks))
+        assert first.absent_since_s == 18 * HOUR
+        assert second.first_seen_s == 3 * DAY_S + 9 * HOUR
+
+    def test_it_is_known_again_though_a_false_box_lay_before_it_when_it_was_signed(self):
+        times = four_a_day(4)
+        false_box = seen("street_stall", at(520, 540, 120, 200), 0.2)
+        looks = [car(t, 1) for t in times]
+        looks[4] = signed(look(times[4], seen("car", SPOT), false_box), signature(1, DAY, 4))
+        looks[5] = look(times[5])
+        (one,) = cars(remember(looks))
+        assert not one.in_doubt
+
+
 def test_without_signatures_the_place_alone_decides():
     looks = [look(t, seen("car", SPOT)) for t in every(2, 0, 60)]
     looks += [look(t, seen("car", SPOT)) for t in every(2, 3660, 3720)]

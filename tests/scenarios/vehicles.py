@@ -41,7 +41,6 @@ SCENARIOS = [
         [stands("car", 0.5, BAY_Z, DAY_S, name="stayer"), *_others_for_days(13)],
         wrong=(Wrong("abandoned_vehicle", "stayer", DAY_S, signs=("unmoved",)),),
         rules=TEN_DAYS,
-        known_limit="four looks a day, of which three of ten miss the car: it may be given up",
     ),
     Scenario(
         "another car each day",

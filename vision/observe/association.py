@@ -181,6 +181,7 @@ def match(
     *,
     match_iou: float,
     foot_distance: float,
+    handicaps: Sequence[float] | None = None,
 ) -> dict[int, int]:
     """Match places to candidates one to one, best overlap first.
 
@@ -197,6 +198,7 @@ def match(
         match_iou: Least overlap.
         foot_distance: Largest distance of the lower middles, as share of the place's size (the
             root of its area).
+        handicaps: By how much the overlap of each place counts less than that of the others.
 
     Returns:
         Index of the candidate for each matched place.
@@ -216,7 +218,8 @@ def match(
         if place_families[p] == found[c].family:
             overlap = shared / (area(places[p]) + area(found[c].box) - shared)
             if overlap >= match_iou:
-                order.append((-overlap, p, c))
+                behind = handicaps[p] if handicaps is not None else 0.0
+                order.append((behind - overlap, p, c))
     take(order)
     if len(taken) == len(found) or len(matched) == len(places):
         return matched

@@ -42,7 +42,7 @@ from vision.observe.sighting import Box, Sighting
 
 __all__ = ["MemorySettings", "SightingMemory"]
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class SightingMemory:
@@ -214,9 +214,11 @@ class SightingMemory:
             touches,
             match_iou=settings.match_iou,
             foot_distance=settings.foot_distance,
+            handicaps=[settings.twin_handicap if place.twin_of else 0.0 for place in places],
         )
         covered = _covered(boxes, found, touches, matched, look.frame_size[1])
         _hide_behind_missed(places, matched, covered, look.frame_size[1], settings.hidden_share)
+        _know_twins(places, matched, settings.twin_looks)
         ended: list[Sighting] = []
         kept: list[Place] = []
         fresh: list[Place] = []
@@ -267,6 +269,15 @@ class SightingMemory:
     def _begin(self, candidate: Candidate, now: int) -> Place:
         place = Place(self._next_id, candidate, now)
         self._next_id += 1
+        place.twin_of = next(
+            (
+                other.id
+                for other in self._places
+                if other.family == candidate.family
+                and iou(other.box, candidate.box) >= self.settings.match_iou
+            ),
+            0,
+        )
         place.vote(candidate, self.settings)
         if candidate.appearance is not None:
             place.sign(candidate.appearance, 0.0, now, self.settings)
@@ -287,7 +298,10 @@ class SightingMemory:
         if place.standing:
             aim.left = len(aim.recent) >= 3 and iou(middle, anchor) < settings.moved_iou
         elif overlap < settings.stand_iou:
-            aim.left = place.looks_seen < 3 or iou(middle, anchor) < settings.stand_iou
+            if place.looks_seen < 3:
+                aim.left = overlap < settings.moved_iou or not place.looks_like(candidate)
+            else:
+                aim.left = iou(middle, anchor) < settings.stand_iou
         steady = place.standing and place.is_steady(middle, settings.steady_share)
         aim.box = place.box if steady else middle
         return aim
@@ -380,7 +394,15 @@ class SightingMemory:
                 place.sign_from_us = now
             return place
         doubt = place.doubt
-        if abs(aim.cover - place.signed_cover) > settings.signed_cover:
+        verdict = place.likeness.verdict(signature)
+        if doubt is not None and (
+            place.likeness.verdict(signature, doubt.before.last_seen_us) is Verdict.SAME
+        ):
+            place.doubt = doubt = None
+            place.steadiness = max(place.steadiness, _WOBBLY)
+        more = aim.cover - place.signed_cover
+        freed = more < 0 and verdict is Verdict.SAME
+        if abs(more) > settings.signed_cover and not freed:
             # Something else is in the picture now. If it stays, it belongs there.
             stale = now - place.likeness.latest_us >= settings.sign_every_s * 1e6
             if stale and doubt is None:
@@ -388,13 +410,7 @@ class SightingMemory:
             elif away:
                 place.sign_from_us = now
             return place
-        verdict = place.likeness.verdict(signature)
         if verdict is not Verdict.OTHER:
-            if doubt is not None and (
-                place.likeness.verdict(signature, doubt.before.last_seen_us) is Verdict.SAME
-            ):
-                place.doubt = None
-                place.steadiness = max(place.steadiness, _WOBBLY)
             if verdict is not Verdict.UNSURE:
                 place.sign(signature, aim.cover, now, settings)
             return place
@@ -425,10 +441,14 @@ class SightingMemory:
         settings = self.settings
         unseen_us = place.ledger.pending_bridged_us
         if not place.standing:
-            return place.misses >= settings.pass_looks or unseen_us > settings.pass_hidden_s * 1e6
+            looks = settings.pass_looks if place.likeness is None else settings.pass_looks_signed
+            return place.misses >= looks or (
+                unseen_us > max(settings.pass_hidden_s * 1e6, looks * max(self._pauses, default=0))
+            )
         if place.steadiness < settings.min_steadiness:
             return True
-        if unseen_us > settings.max_hidden_s * 1e6:
+        pause_us = median(self._pauses) if self._pauses else 0
+        if unseen_us > max(settings.max_hidden_s * 1e6, settings.hidden_looks * pause_us):
             return True
         if place.misses < settings.absent_looks:
             return False
@@ -436,7 +456,8 @@ class SightingMemory:
         if place.likeness is None and place.steadiness < _STEADY:
             rate = max(rate, _RATE_OF_TRAFFIC)
         rate = min(rate, 0.99)
-        patience = math.ceil(math.log(settings.absent_chance) / math.log(1 - rate))
+        chance = max(settings.absent_chance, settings.seldom_chance * _may_have_left(place))
+        patience = math.ceil(math.log(chance) / math.log(1 - rate))
         return (
             place.misses >= max(settings.absent_looks, patience)
             and now - place.first_miss_us >= settings.gone_after_s * 1e6
@@ -453,6 +474,9 @@ _RATE_OF_TRAFFIC = 0.9
 
 _HIDES_LOOKS = 4
 """Missed so many times in a row, a thing that hid others is taken to have left."""
+
+_APART_S = 3600.0
+"""Looks so far apart err independently of each other."""
 
 _RATE_DOUBT = 0.1
 """By how much the rate of detection may be estimated too high."""
@@ -486,6 +510,18 @@ class _Aim:
     recent: list[Box] = field(default_factory=list)
     box: Box | None = None
     left: bool = False
+
+
+def _may_have_left(place: Place) -> float:
+    """Chance that a missed thing left between its last sight and the first miss, 0..1.
+
+    What has stood for long stays for long: without knowing more, half of all things leave before
+    they have stood as long again (Gott, *Nature* 363, 1993). Looks that follow each other fast
+    tell less, for a detector misses one thing several times in a row.
+    """
+    away_s = (place.first_miss_us - place.last_seen_us) / 1e6
+    age_s = (place.last_seen_us - place.first_seen_us) / 1e6
+    return away_s / (age_s + away_s) * min(away_s / _APART_S, 1.0)
 
 
 def _covered(
@@ -548,6 +584,27 @@ def _hide_behind_missed(
         if not front.seen_through:
             for p, share in behind:
                 covered[p] = min(covered[p] + share, 1.0)
+
+
+def _know_twins(places: Sequence[Place], matched: Mapping[int, int], enough_looks: int) -> None:
+    """Let what came up at the place of another thing be a thing of its own once it proved to be.
+
+    A second box on one thing is found now and then, two things often in one and the same look.
+
+    Args:
+        places: All places.
+        matched: Those that this look sees.
+        enough_looks: Looks that must have seen both.
+    """
+    for p, place in enumerate(places):
+        if place.twin_of and p in matched:
+            other = next((o for o, one in enumerate(places) if one.id == place.twin_of), None)
+            if other is None:
+                place.twin_of = 0
+            elif other in matched:
+                place.beside += 1
+                if place.beside >= enough_looks:
+                    place.twin_of = 0
 
 
 def _without_doubles(

@@ -17,6 +17,9 @@ class MemorySettings:
             still stands there.
         merge_iou: Boxes of one family in one look that overlap more are one thing.
         match_iou: A detection belongs to a place that it overlaps at least this much.
+        twin_handicap: What came up where another thing of its family is may be a second box on it:
+            its own overlap counts so much less,
+        twin_looks: until so many looks have seen both.
         foot_distance: Second chance of a standing thing: largest distance of the lower middles, as
             share of the root of its area.
         stand_iou: Overlap with its first place from which a thing counts as unmoved.
@@ -32,17 +35,23 @@ class MemorySettings:
             more in its first looks, for the first box may be a bad one.
         hidden_share: Share of a place that other things must cover to hide it.
         hidden_excess: By how much that must exceed what usually covers it while it is seen.
-        max_hidden_s: A standing thing that stays hidden longer is given up.
+        max_hidden_s: A standing thing that stays hidden longer is given up,
+        hidden_looks: though not within so many usual pauses: a camera may look but a few times a
+            day.
         absent_looks: Clean looks without it, at least, before a thing is gone.
         gone_after_s: Seconds without it, at least, before a thing is gone.
         absent_chance: A thing is gone when so many misses in a row were less likely than this for
             a thing detected as often as it was. A flickering detection thus gets more patience.
+        seldom_chance: Where looks are hours apart, less likely than this share of the chance that
+            it had left before the first miss.
         min_detection_rate: Floor of that rate: bounds the patience.
         min_steadiness: Share of recent sights that must find a standing thing unmoved; one far off
             weighs threefold. Below it is dense traffic that happens to meet one place again and
             again; a parked car whose box jitters by 15 % stays clear of it.
         pass_looks: A thing that does not stand is dropped after so many looks without it.
-        pass_hidden_s: Or when it stays hidden longer.
+        pass_looks_signed: The same where it is known how the thing looks: what comes to its place
+            next is not taken for it.
+        pass_hidden_s: Or when it stays hidden longer, and for longer than so many pauses.
         gap_s: A pause between looks is a gap only when longer than this.
         gap_factor: And longer than this many usual pauses.
         scored_looks: Scores of the second stage that are kept, the latest.
@@ -65,6 +74,8 @@ class MemorySettings:
     keep_confidence: float = 0.1
     merge_iou: float = 0.7
     match_iou: float = 0.3
+    twin_handicap: float = 0.25
+    twin_looks: int = 3
     foot_distance: float = 0.2
     stand_iou: float = 0.6
     stand_looks: int = 2
@@ -76,12 +87,15 @@ class MemorySettings:
     hidden_share: float = 0.35
     hidden_excess: float = 0.2
     max_hidden_s: float = 3600.0
+    hidden_looks: int = 12
     absent_looks: int = 3
     gone_after_s: float = 20.0
     absent_chance: float = 1e-5
+    seldom_chance: float = 0.03
     min_detection_rate: float = 0.35
     min_steadiness: float = 0.6
     pass_looks: int = 2
+    pass_looks_signed: int = 3
     pass_hidden_s: float = 60.0
     gap_s: float = 60.0
     gap_factor: float = 5.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from vision.observe.appearance import Likeness
+from vision.observe.appearance import Likeness, Verdict
 from vision.observe.association import Candidate
 from vision.observe.ledger import Interval, Ledger, microseconds
 from vision.observe.memory_settings import MemorySettings
@@ -34,6 +34,8 @@ _COUNTS = (
     "usual_cover",
     "sign_from_us",
     "signed_cover",
+    "twin_of",
+    "beside",
 )
 """What is stored of a place as it stands."""
 
@@ -44,6 +46,7 @@ class Place:
     __slots__ = (
         "absent",
         "anchor",
+        "beside",
         "box",
         "class_name",
         "confidences",
@@ -71,6 +74,7 @@ class Place:
         "signed_cover",
         "standing",
         "steadiness",
+        "twin_of",
         "usual_cover",
         "votes",
     )
@@ -106,6 +110,8 @@ class Place:
         self.usual_cover = 0.0
         self.sign_from_us = 0
         self.signed_cover = 0.0
+        self.twin_of = 0
+        self.beside = 0
         self.likeness: Likeness | None = None
         self.doubt: Doubt | None = None
 
@@ -187,6 +193,14 @@ class Place:
             self.likeness is not None
             and (unknown or not self.seen)
             and now - self.last_seen_us > settings.swap_after_s * 1e6
+        )
+
+    def looks_like(self, candidate: Candidate) -> bool:
+        """Whether a detection looks like it; not when one of the two has no signature."""
+        return (
+            self.likeness is not None
+            and candidate.appearance is not None
+            and self.likeness.verdict(candidate.appearance) is Verdict.SAME
         )
 
     def sign(self, signature: bytes, cover: float, now: int, settings: MemorySettings) -> None:
