@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from databases import KINDS, Databases, Postgres
 from posting import SECRET_TEXT, FakeClock, MakeRun, Receiver, picture_of, record
 
@@ -87,3 +88,10 @@ def database(databases: Databases) -> Iterator[Database]:
         opened = Database(url)
         yield opened
         opened.close()
+
+
+@pytest.fixture(autouse=True)
+def quick_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords in no time: what they cost is tested where they are hashed."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr("service.auth.passwords._HASHER", quick)
