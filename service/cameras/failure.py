@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import av.error
 
-from service.cameras.sink import FailureKind
+from service.cameras.states import FailureKind
 from vision.errors import JiexuError
 from vision.frames.capture import redact
 

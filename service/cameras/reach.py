@@ -18,7 +18,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from pathlib import Path
 
 from service.cameras.failure import CameraError
-from service.cameras.sink import FailureKind
+from service.cameras.states import FailureKind
 
 Ip = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.cameras.failure import POLICIES, CameraError, failure_of, http_failure
-from service.cameras.sink import FailureKind
+from service.cameras.states import FailureKind
 
 
 @pytest.mark.parametrize(

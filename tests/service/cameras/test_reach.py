@@ -7,7 +7,7 @@ import pytest
 
 from service.cameras.failure import CameraError
 from service.cameras.reach import AddressPolicy
-from service.cameras.sink import FailureKind
+from service.cameras.states import FailureKind
 
 PRIVATE = AddressPolicy(networks=(ip_network("10.20.0.0/16"), ip_network("fd12::/16")))
 ALL = AddressPolicy(networks=(ip_network("0.0.0.0/0"), ip_network("::/0")))

@@ -1,0 +1,359 @@
+"""One camera's pictures, as its reader process gets them: opened, and one decoded when asked for.
+
+Packets of a stream are read as they come, which costs almost nothing, and only the newest keyframe
+is kept. It is decoded when somebody wants to look: of a stream with a keyframe every 2 s that is
+looked at every 10 s, one keyframe in five.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import av
+import av.error
+import cv2
+import numpy as np
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image as Pillow
+
+from service.cameras.address import Address, SourceKind
+from service.cameras.failure import CameraError, failure_of
+from service.cameras.reach import AddressPolicy
+from service.cameras.slot import MAX_PICTURE_SIDE, MAX_PIXELS
+from service.cameras.states import FailureKind
+from vision.frames.decode import clockwise, to_bgr, to_luma, to_small
+from vision.frames.frame import LUMA_WIDTH, Image, Luma, small_size
+
+MAX_SNAPSHOT_BYTES = 32 * 1024 * 1024
+_LATE = 0.95
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long a source may take.
+
+    Attributes:
+        open_s: To connect and to tell what the stream is.
+        read_s: Until the next packet, and until a snapshot is there.
+        keyframe_s: Until the next keyframe of a stream whose packets come.
+        decode_s: To decode one picture.
+        hang_s: Past any of these, before the process is killed.
+    """
+
+    open_s: float = 15.0
+    read_s: float = 15.0
+    keyframe_s: float = 60.0
+    decode_s: float = 10.0
+    hang_s: float = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture.
+
+    Attributes:
+        luma: Brightness, ``(h, LUMA_WIDTH)`` uint8.
+        small: Small colour picture, BGR uint8.
+        image: Whole picture, BGR uint8.
+        arrived_s: When its packet arrived, on the monotonic clock.
+        pts: Its presentation timestamp, ``None`` if it has none.
+    """
+
+    luma: Luma
+    small: Image
+    image: Image
+    arrived_s: float
+    pts: int | None
+
+
+class Source(Protocol):
+    """An open source; used by one thread.
+
+    Attributes:
+        codec: What its pictures are coded with.
+        on_demand: It gives pictures when asked and nothing between.
+    """
+
+    codec: str
+    on_demand: bool
+
+    def advance(self, stop: threading.Event) -> None:
+        """Take in what comes next.
+
+        Raises:
+            CameraError: The source gives no more.
+        """
+        ...
+
+    def newest_s(self) -> float | None:
+        """When the newest picture arrived, on the monotonic clock; ``None`` before the first."""
+        ...
+
+    def picture(self) -> Picture:
+        """Decode the newest picture.
+
+        Raises:
+            CameraError: It cannot be decoded.
+        """
+        ...
+
+    def close(self) -> None:
+        """Hang up."""
+        ...
+
+
+class StreamSource:
+    """A stream or a looped recording, read by libav."""
+
+    on_demand = False
+
+    def __init__(self, address: Address, policy: AddressPolicy, deadlines: Deadlines) -> None:
+        """Open it.
+
+        Raises:
+            CameraError: It cannot be opened.
+        """
+        self._address = address
+        self._policy = policy
+        self._deadlines = deadlines
+        self._key: Packet[VideoStream] | None = None
+        self._key_s: float | None = None
+        self._container = self._open()
+        try:
+            self._stream = self._video()
+            self.codec = self._stream.codec_context.name
+            self._packets = self._demuxed()
+        except BaseException:
+            self._container.close()
+            raise
+        self._opened_s = time.monotonic()
+        self._pace = _Pace() if address.kind is SourceKind.FILE else None
+
+    def advance(self, stop: threading.Event) -> None:
+        """Read one packet."""
+        began_s = time.monotonic()
+        try:
+            packet = next(self._packets, None)
+        except (av.error.FFmpegError, OSError, ValueError, CameraError) as error:
+            late = time.monotonic() - began_s >= _LATE * self._deadlines.read_s
+            raise self._failure(error, opened=True, late=late) from None
+        if packet is None:
+            if self._pace is None:
+                raise CameraError(FailureKind.ENDED, "the stream has ended")
+            self._rewind()
+            return
+        if self._pace is not None:
+            self._pace.wait(packet, stop)
+        now_s = time.monotonic()
+        if packet.is_keyframe and packet.size and not packet.is_corrupt:
+            self._key, self._key_s = packet, now_s
+        elif now_s - (self._key_s or self._opened_s) > self._deadlines.keyframe_s:
+            raise CameraError(
+                FailureKind.CODEC, f"no keyframe for {self._deadlines.keyframe_s:.0f} s"
+            )
+
+    def newest_s(self) -> float | None:
+        """When the newest keyframe arrived."""
+        return self._key_s
+
+    def picture(self) -> Picture:
+        """Decode the newest keyframe."""
+        assert self._key is not None
+        assert self._key_s is not None
+        context = self._stream.codec_context
+        try:
+            frames = [*context.decode(self._key), *context.decode(None)]
+            context.flush_buffers()
+        except (av.error.FFmpegError, OSError, ValueError, MemoryError) as error:
+            context.flush_buffers()
+            failure = self._failure(error, opened=True)
+            raise CameraError(FailureKind.GARBAGE, failure.detail) from None
+        whole = [frame for frame in frames if not frame.is_corrupt]
+        if not whole:
+            raise CameraError(FailureKind.GARBAGE, "a keyframe that gives no picture")
+        return _converted(whole[0], self._key_s, self._key.pts)
+
+    def close(self) -> None:
+        """Close the container."""
+        self._container.close()
+
+    def _open(self) -> InputContainer:
+        address, limits = self._address, self._deadlines
+        began_s = time.monotonic()
+        options: dict[str, str] = {}
+        io_open: Callable[..., object] | None = None
+        try:
+            if address.kind is SourceKind.FILE:
+                url = str(self._policy.recording(address.path))
+                options = {"protocol_whitelist": "file"}
+            elif address.kind is SourceKind.RTSP:
+                url = address.with_secrets(self._policy.reach(address.host, address.port))
+                options = {
+                    "rtsp_transport": address.transport.value,
+                    "allowed_media_types": "video",
+                    "protocol_whitelist": "rtsp,rtsps,rtp,srtp,tcp,udp,tls,crypto",
+                }
+            else:
+                from service.cameras.web import Web
+
+                url = address.url
+                web = Web(address, self._policy, open_s=limits.open_s, read_s=limits.read_s)
+                io_open = web.io_open
+                options = {"protocol_whitelist": "http,https,tcp,tls,crypto"}
+            return av.open(
+                url,
+                options=options,
+                timeout=(limits.open_s, limits.read_s),
+                metadata_errors="replace",
+                io_open=io_open,
+            )
+        except (av.error.FFmpegError, OSError, ValueError, CameraError) as error:
+            late = time.monotonic() - began_s >= _LATE * limits.open_s
+            raise self._failure(error, opened=False, late=late) from None
+
+    def _video(self) -> VideoStream:
+        streams = self._container.streams.video
+        if not streams:
+            raise CameraError(FailureKind.NO_VIDEO, "the stream holds no video")
+        stream = streams[0]
+        if stream.codec_context is None:
+            raise CameraError(FailureKind.CODEC, "the video's codec is not known here")
+        # Many cameras share the cores: one thread each.
+        stream.codec_context.thread_type = ThreadType.NONE
+        stream.codec_context.thread_count = 1
+        return stream
+
+    def _demuxed(self) -> Iterator[Packet[VideoStream]]:
+        return iter(self._container.demux(self._stream))
+
+    def _rewind(self) -> None:
+        assert self._pace is not None
+        if not self._pace.begun:
+            raise CameraError(FailureKind.GARBAGE, "a recording without pictures")
+        self._container.close()
+        self._container = self._open()
+        self._stream = self._video()
+        self._packets = self._demuxed()
+        self._pace = _Pace()
+
+    def _failure(self, error: BaseException, *, opened: bool, late: bool = False) -> CameraError:
+        if late and not isinstance(error, CameraError):
+            # What libav calls it when it was interrupted on the deadline differs by protocol.
+            error = TimeoutError("no answer in time")
+        failure = failure_of(error, opened=opened)
+        return CameraError(failure.kind, self._address.redact(failure.detail))
+
+
+class SnapshotSource:
+    """An address that gives one picture with each GET."""
+
+    codec = "snapshot"
+    on_demand = True
+
+    def __init__(self, address: Address, policy: AddressPolicy, deadlines: Deadlines) -> None:
+        """Connect for the first time when a picture is wanted."""
+        from service.cameras.web import Web
+
+        self._address = address
+        self._web = Web(address, policy, open_s=deadlines.open_s, read_s=deadlines.read_s)
+
+    def advance(self, stop: threading.Event) -> None:
+        """Wait a little: nothing comes by itself."""
+        stop.wait(0.05)
+
+    def newest_s(self) -> float | None:
+        """Now: a picture is made when it is asked for."""
+        return time.monotonic()
+
+    def picture(self) -> Picture:
+        """GET a picture."""
+        try:
+            data = self._web.picture(MAX_SNAPSHOT_BYTES)
+        except CameraError as error:
+            raise CameraError(error.kind, self._address.redact(error.detail)) from None
+        arrived_s = time.monotonic()
+        image = decoded_still(data)
+        height, width = image.shape[:2]
+        luma_size = (LUMA_WIDTH, max(1, round(LUMA_WIDTH * height / width)))
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        return Picture(
+            np.asarray(cv2.resize(grey, luma_size, interpolation=cv2.INTER_AREA), np.uint8),
+            np.asarray(
+                cv2.resize(image, small_size(width, height), interpolation=cv2.INTER_AREA), np.uint8
+            ),
+            image,
+            arrived_s,
+            None,
+        )
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+def open_source(address: Address, policy: AddressPolicy, deadlines: Deadlines) -> Source:
+    """Open what an address leads to.
+
+    Raises:
+        CameraError: It cannot be opened.
+    """
+    if address.kind is SourceKind.SNAPSHOT:
+        return SnapshotSource(address, policy, deadlines)
+    return StreamSource(address, policy, deadlines)
+
+
+def decoded_still(data: bytes) -> Image:
+    """Decode a JPEG or PNG, whose size is looked at first, to BGR uint8.
+
+    Raises:
+        CameraError: It is neither, or larger than a camera's picture can be.
+    """
+    try:
+        with Pillow.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
+            _check_size(picture.width, picture.height)
+            rgb = np.asarray(picture.convert("RGB"), np.uint8)
+    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+        raise CameraError(FailureKind.GARBAGE, f"no picture: {error}") from None
+    return np.ascontiguousarray(rgb[:, :, ::-1])
+
+
+class _Pace:
+    """Plays a recording no faster than it was recorded."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self._start_s = 0.0
+        self._first_s = 0.0
+
+    def wait(self, packet: Packet[VideoStream], stop: threading.Event) -> None:
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if stamp is None or packet.time_base is None:
+            return
+        time_s = float(stamp * packet.time_base)
+        if not self.begun:
+            self.begun = True
+            self._start_s, self._first_s = time.monotonic(), time_s
+        ahead_s = self._start_s + time_s - self._first_s - time.monotonic()
+        if ahead_s > 0:
+            stop.wait(min(ahead_s, 5.0))
+
+
+def _converted(frame: VideoFrame, arrived_s: float, pts: int | None) -> Picture:
+    _check_size(frame.width, frame.height)
+    degrees = clockwise(frame)
+    return Picture(
+        to_luma(frame, degrees), to_small(frame, degrees), to_bgr(frame, degrees), arrived_s, pts
+    )
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS or max(width, height) > MAX_PICTURE_SIDE:
+        raise CameraError(FailureKind.CODEC, f"pictures of {width}x{height} px are too large")
