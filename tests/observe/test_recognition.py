@@ -118,6 +118,48 @@ def test_dense_traffic_at_a_slow_pace_never_stands():
     assert cars(remember(looks)) == []
 
 
+def stall(time_s: float, x: float, thing: int, name: str = "street_stall") -> Look:
+    box = at(x, 500, 100, 120)
+    return signed(look(time_s, seen(name, box)), signature(thing, DAY, round(time_s)))
+
+
+class TestPushedOn:
+    """A seller pushes the stall on by half its width: it is the same stall at the same dwell."""
+
+    def test_a_stall_that_is_pushed_on_goes_on(self):
+        looks = [stall(t, 500 + 50 * (t // 240), 1) for t in every(5, 0, 955)]
+        history = remember(looks)
+        (one,) = history[-1]
+        assert (one.first_seen_s, one.box[0]) == (0, 600)
+        assert one.dwell.total_s == 955
+        assert one.dwell.observed_s >= 900
+
+    def test_it_is_followed_a_whole_width_by_how_it_looks(self):
+        looks = [stall(t, 500 if t < 240 else 595, 1) for t in every(5, 0, 480)]
+        assert {one.id for one in remember(looks)[-1]} == {1}
+
+    def test_another_stall_half_a_width_on_begins_anew(self):
+        looks = [stall(t, 500 if t < 240 else 550, 1 if t < 240 else 2) for t in every(5, 0, 480)]
+        (one,) = remember(looks)[-1]
+        assert one.first_seen_s >= 240
+
+    def test_a_stall_that_packs_up_and_comes_back_an_hour_later_begins_anew(self):
+        looks = [stall(t, 500, 1) for t in every(5, 0, 240)]
+        looks += [look(t) for t in every(5, 245, 3600)]
+        looks += [stall(t, 550, 1) for t in every(5, 3605, 3700)]
+        (one,) = remember(looks)[-1]
+        assert one.first_seen_s == 3605
+
+    def test_a_hawker_who_walks_on_does_not_stand(self):
+        looks = [stall(t, 500 + 8 * t, 1) for t in every(5, 0, 600)]
+        assert not any(one.standing for one in remember(looks)[-1])
+
+    def test_a_car_that_moves_on_by_half_its_length_has_moved(self):
+        looks = [stall(t, 500 if t < 240 else 550, 1, "car") for t in every(5, 0, 480)]
+        (one,) = remember(looks)[-1]
+        assert one.first_seen_s >= 240
+
+
 HOUR, DAY_S = 3600.0, 86_400.0
 
 

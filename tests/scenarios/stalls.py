@@ -51,7 +51,6 @@ SCENARIOS = [
             *usual(1300, 24),
         ],
         wrong=(Wrong("street_stall", "stall", 60, 1020),),
-        known_limit="a stall that moves by half its width is a new sighting: its dwell begins anew",
     ),
     Scenario(
         "two stalls side by side",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -94,6 +95,11 @@ def blend(a: Box, b: Box, share: float) -> Box:
         a[2] + share * (b[2] - a[2]),
         a[3] + share * (b[3] - a[3]),
     )
+
+
+def feet_apart(a: Box, b: Box) -> float:
+    """Distance of the middles of two lower edges."""
+    return math.hypot((a[0] + a[2] - b[0] - b[2]) / 2, a[3] - b[3])
 
 
 def scaled(box: Box, x_scale: float, y_scale: float) -> Box:

@@ -32,6 +32,10 @@ FAMILIES: dict[str, str] = {
 }
 """Class name to family."""
 
+PUSHED_ON = frozenset({"street_stall"})
+"""Families whose things are pushed on a little now and then and stay what they are; what stands for
+another reason than selling has moved when it has moved."""
+
 FLAT = frozenset({"bare_soil", "hoarding", "construction_dust", "smoke"})
 """Classes that lie on the ground, stand behind the scene or are seen through: they hide nothing."""
 

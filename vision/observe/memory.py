@@ -32,7 +32,7 @@ from vision.observe.association import (
     reaches_before,
     touching,
 )
-from vision.observe.boxes import area, blend, intersection, iou, median_box, scaled
+from vision.observe.boxes import area, blend, feet_apart, intersection, iou, median_box, scaled
 from vision.observe.families import FLAT
 from vision.observe.ledger import Interval, microseconds
 from vision.observe.look import Health, Look
@@ -216,6 +216,8 @@ class SightingMemory:
             foot_distance=settings.foot_distance,
             handicaps=[settings.twin_handicap if place.twin_of else 0.0 for place in places],
         )
+        if len(matched) < len(found):
+            self._follow_pushed(places, found, matched, now)
         covered = _covered(boxes, found, touches, matched, look.frame_size[1])
         _hide_behind_missed(places, matched, covered, look.frame_size[1], settings.hidden_share)
         _know_twins(places, matched, settings.twin_looks)
@@ -238,6 +240,9 @@ class SightingMemory:
                 if len(aim.recent) > settings.recent_looks:
                     del aim.recent[0]
             else:
+                aim = self._aim(place, candidate, covered[p])
+            if aim.left and place.was_pushed_on(candidate, now, settings, unknown=unknown):
+                place.push_on(median_box(aim.recent), now)
                 aim = self._aim(place, candidate, covered[p])
             if aim.left:
                 place.absent = True
@@ -265,6 +270,30 @@ class SightingMemory:
             kept.sort(key=lambda place: place.id)
         self._places, absorbed = _without_doubles(kept, fresh, now, settings.merge_iou)
         return ended + absorbed
+
+    def _follow_pushed(
+        self,
+        places: Sequence[Place],
+        found: Sequence[Candidate],
+        matched: dict[int, int],
+        now: int,
+    ) -> None:
+        """Match things that may be pushed on with what looks like them a short way off."""
+        taken = set(matched.values())
+        for p, place in enumerate(places):
+            if p in matched or not place.may_be_pushed_on(now, self.settings):
+                continue
+            reach = self.settings.push_reach * (place.box[2] - place.box[0])
+            for c, candidate in enumerate(found):
+                if (
+                    c not in taken
+                    and candidate.family == place.family
+                    and feet_apart(candidate.box, place.box) <= reach
+                    and place.verdict_on(candidate) is Verdict.SAME
+                ):
+                    matched[p] = c
+                    taken.add(c)
+                    break
 
     def _begin(self, candidate: Candidate, now: int) -> Place:
         place = Place(self._next_id, candidate, now)
@@ -299,7 +328,9 @@ class SightingMemory:
             aim.left = len(aim.recent) >= 3 and iou(middle, anchor) < settings.moved_iou
         elif overlap < settings.stand_iou:
             if place.looks_seen < 3:
-                aim.left = overlap < settings.moved_iou or not place.looks_like(candidate)
+                aim.left = overlap < settings.moved_iou or (
+                    place.verdict_on(candidate) is not Verdict.SAME
+                )
             else:
                 aim.left = iou(middle, anchor) < settings.stand_iou
         steady = place.standing and place.is_steady(middle, settings.steady_share)

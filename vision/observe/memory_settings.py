@@ -27,6 +27,8 @@ class MemorySettings:
         stand_after_s: Seconds observed unmoved before it stands.
         moved_iou: A standing thing has moved when the median of its recent boxes overlaps its place
             less; it is a new sighting then.
+        push_reach: A stall that is pushed on by no more than this share of its width is the same,
+        push_after_s: when it has stood still for so long before.
         recent_looks: Boxes in that median.
         steady_share: The box of a standing thing stays as it is until an edge of the median of its
             recent boxes has moved by this share of its size, so that a thing at the edge of a zone
@@ -81,6 +83,8 @@ class MemorySettings:
     stand_looks: int = 2
     stand_after_s: float = 3.0
     moved_iou: float = 0.5
+    push_reach: float = 1.0
+    push_after_s: float = 60.0
     recent_looks: int = 5
     steady_share: float = 0.03
     follow_share: float = 0.05

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from vision.observe.appearance import Likeness, Verdict
 from vision.observe.association import Candidate
+from vision.observe.families import PUSHED_ON
 from vision.observe.ledger import Interval, Ledger, microseconds
 from vision.observe.memory_settings import MemorySettings
 from vision.observe.scores import robust_mean
@@ -36,6 +37,7 @@ _COUNTS = (
     "signed_cover",
     "twin_of",
     "beside",
+    "placed_us",
 )
 """What is stored of a place as it stands."""
 
@@ -64,6 +66,7 @@ class Place:
         "looks_still",
         "missed_looks",
         "misses",
+        "placed_us",
         "rated_looks",
         "recent",
         "scores",
@@ -88,6 +91,7 @@ class Place:
         self.recent: list[Box] = [candidate.box]
         self.first_seen_us = now
         self.last_seen_us = now
+        self.placed_us = now
         self.ledger = Ledger()
         self.confidences: list[float] = []
         self.votes: dict[str, float] = {}
@@ -195,13 +199,37 @@ class Place:
             and now - self.last_seen_us > settings.swap_after_s * 1e6
         )
 
-    def looks_like(self, candidate: Candidate) -> bool:
-        """Whether a detection looks like it; not when one of the two has no signature."""
+    def verdict_on(self, candidate: Candidate) -> Verdict | None:
+        """What the signature of a detection says; ``None`` when one of the two has none."""
+        if self.likeness is None or candidate.appearance is None:
+            return None
+        return self.likeness.verdict(candidate.appearance)
+
+    def may_be_pushed_on(self, now: int, settings: MemorySettings) -> bool:
+        """Whether it is of those that move a little and stay what they are, and has stood still."""
         return (
-            self.likeness is not None
-            and candidate.appearance is not None
-            and self.likeness.verdict(candidate.appearance) is Verdict.SAME
+            self.family in PUSHED_ON
+            and self.standing
+            and now - self.placed_us >= settings.push_after_s * 1e6
         )
+
+    def was_pushed_on(
+        self, candidate: Candidate, now: int, settings: MemorySettings, *, unknown: bool
+    ) -> bool:
+        """Whether a detection off its place shows it all the same, pushed on a little.
+
+        Either it looks the same, or nothing speaks against it and it was seen just before.
+        """
+        if not self.may_be_pushed_on(now, settings):
+            return False
+        verdict = self.verdict_on(candidate)
+        just_now = not unknown and now - self.last_seen_us <= settings.push_after_s * 1e6
+        return verdict is Verdict.SAME or (verdict is not Verdict.OTHER and just_now)
+
+    def push_on(self, box: Box, now: int) -> None:
+        """Let it stand at another place from now on."""
+        self.anchor = self.box = box
+        self.placed_us = now
 
     def sign(self, signature: bytes, cover: float, now: int, settings: MemorySettings) -> None:
         """Keep a signature of the thing and say when the next is wanted.
@@ -235,7 +263,7 @@ class Place:
         other = Place.restored(self.state())
         back = doubt.back
         other.id = number
-        other.first_seen_us = back.last_seen_us
+        other.first_seen_us = other.placed_us = back.last_seen_us
         for name in ("observed_us", "bridged_us", "unknown_us"):
             value = getattr(self.ledger, name) - getattr(back.ledger, name)
             setattr(other.ledger, name, value)
