@@ -157,6 +157,24 @@ def test_a_sure_teacher_labels_an_unsure_one_leaves_the_class_unknown(taught):
     assert taught(notes, source, "1 0.5 0.5 0.2 0.2\n") == (["debris_pile", "car"], ("bin",))
 
 
+def test_of_two_classes_that_a_teacher_sees_in_one_thing_the_surer_is_taught(taught):
+    notes = [("bin", 0.7, [0.1, 0.1, 0.3, 0.3]), ("car", 0.9, [0.1, 0.1, 0.3, 0.31])]
+    source = {"path": "s", "labels": {"heap": "debris_pile"}}
+    assert taught(notes, source, "1 0.5 0.5 0.2 0.2\n") == (["debris_pile", "car"], ("bin",))
+
+
+def test_what_misleads_a_teacher_is_neither_taught_nor_background(taught):
+    notes = [("car", 0.9, [0.1, 0.1, 0.3, 0.3])]
+    source = {"path": "s", "labels": {"heap": "debris_pile"}, "misleads": {"^a": ["car"]}}
+    assert taught(notes, source, "1 0.5 0.5 0.2 0.2\n") == (["debris_pile"], ("car",))
+
+
+def test_pictures_of_other_names_do_not_mislead(taught):
+    notes = [("car", 0.9, [0.1, 0.1, 0.3, 0.3])]
+    source = {"path": "s", "labels": {"heap": "debris_pile"}, "misleads": {"^b": ["car"]}}
+    assert taught(notes, source, "1 0.5 0.5 0.2 0.2\n") == (["debris_pile", "car"], ())
+
+
 def test_what_a_person_labelled_is_not_labelled_again(taught):
     same = ("car", 0.9, [0.4, 0.4, 0.6, 0.61])
     part = ("bin", 0.9, [0.42, 0.42, 0.5, 0.5])

@@ -57,6 +57,9 @@ BUILD_FILE = "build.json"
 SAME_OBJECT_IOU = 0.5
 """A teacher's box that overlaps a person's box this much shows the same thing."""
 
+ONE_OBJECT_IOU = 0.7
+"""Boxes of two classes by one teacher that overlap this much show one thing, of the surer class."""
+
 INSIDE_SHARE = 0.7
 """A teacher's box of which this share lies in a person's box is a part of that thing."""
 
@@ -303,6 +306,8 @@ def _label(
 
     taught: list[Box] = []
     things = [box for box in human if box.name not in recipe.around]
+    misled = _misled(source, raw.image_file.stem)
+    unknown |= misled - labelled
     for name in asked:
         rule = recipe.teachers[name]
         classes = set(rule.classes) - labelled
@@ -311,14 +316,29 @@ def _label(
             unknown |= classes
             continue
         for box, confidence in found:
-            if box.name not in classes or any(_covers(h, box) for h in things):
+            if box.name not in classes - misled or any(_covers(h, box) for h in things):
                 continue
-            if confidence >= rule.confidence:
+            if confidence >= rule.confidence and not _is_surer_of_another(found, box, confidence):
                 taught.append(box)
             else:
                 unknown.add(box.name)
     unknown |= set(source.unknown_if_unlabelled) - {b.name for b in (*human, *taught)}
     return human, taught, tuple(c for c in recipe.classes if c in unknown)
+
+
+def _misled(source: Source, stem: str) -> set[str]:
+    """Classes that teachers see in something else in a picture."""
+    return {c for stems, names in source.misleads.items() if re.search(stems, stem) for c in names}
+
+
+def _is_surer_of_another(found: Sequence[tuple[Box, float]], box: Box, confidence: float) -> bool:
+    """Whether a teacher takes the thing in a box for one of another class, and is surer of it."""
+    return any(
+        other.name != box.name
+        and surer > confidence
+        and iou(other.xyxy, box.xyxy) >= ONE_OBJECT_IOU
+        for other, surer in found
+    )
 
 
 def _covers(human: Box, other: Box) -> bool:

@@ -58,6 +58,8 @@ class Source(_Strict):
         unknown: Classes that may be visible without a label.
         unknown_if_unlabelled: Classes that are unknown in pictures without a box of them.
         teachers: Teachers that look at this source; all of them if not given.
+        misleads: Regular expression on the file stem to classes that teachers see in something else
+            there, or in nothing: their boxes are left out and the class is unknown.
         group: Regular expression on the file stem; pictures whose first matching group agrees stay
             on one side of the split. Without it every picture is its own group.
         stretched: The pictures lost their aspect; training copies get a likely one back.
@@ -80,6 +82,7 @@ class Source(_Strict):
     unknown: tuple[str, ...] = ()
     unknown_if_unlabelled: tuple[str, ...] = ()
     teachers: tuple[str, ...] | None = None
+    misleads: dict[str, tuple[str, ...]] = {}
     group: str | None = None
     stretched: bool = False
     repeat: Annotated[int, Field(ge=1)] = 1
@@ -128,6 +131,7 @@ class Recipe(_Strict):
                 *source.absent,
                 *source.unknown,
                 *source.unknown_if_unlabelled,
+                *(c for classes in source.misleads.values() for c in classes),
             ):
                 used.append((source.path, c))
             wanted = {t.teacher for t in source.labels.values() if isinstance(t, ByTeacher)}
