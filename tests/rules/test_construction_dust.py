@@ -232,12 +232,31 @@ def test_a_plume_that_comes_from_nothing_has_grown():
     assert judge_dust(looks[11:])[0] == []
 
 
-def test_a_vent_that_is_lit_in_view_is_refused_once_it_is_known():
-    steam = seen("construction_dust", at(250, 500, 80, 160), 0.7)
+def appearing(box):
+    """Seen from 22 s to 1000 s, not for a while, and again."""
+    cloud = seen("construction_dust", box, 0.7)
     looks = [look(t) for t in every(2, 0, 20)]
-    looks += [look(t, steam) for t in every(2, 22, 1000)]
+    looks += [look(t, cloud) for t in every(2, 22, 1000)]
     looks += [look(t) for t in every(2, 1002, 1400)]
-    looks += [look(t, steam) for t in every(2, 1402, 2000)]
-    (one,), _ = judge_dust(looks)
+    return looks + [look(t, cloud) for t in every(2, 1402, 2000)]
+
+
+def test_a_vent_that_is_lit_in_view_rises_in_a_column():
+    assert judge_dust(appearing(at(250, 500, 80, 160)))[0] == []
+
+
+def test_mud_that_hits_the_lens_is_refused_once_it_is_known():
+    (one,), _ = judge_dust(appearing(at(250, 400, 240, 190)))
     assert one.end_s is not None
     assert one.end_s < 700
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_passes_before_steam_cuts_its_box_and_makes_no_dust_of_it(seed):
+    rng = np.random.default_rng(seed)
+    looks = []
+    for i in range(300):
+        x1, y1, x2, y2 = jittered(at(250, 500, 80, 160), rng, 0.08)
+        foot = y2 - 50 if i > 10 and rng.random() < 0.05 else y2
+        looks.append(look(2.0 * i, seen("construction_dust", (x1, y1, x2, foot), 0.6)))
+    assert judge_dust(looks)[0] == []

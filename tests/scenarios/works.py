@@ -46,7 +46,6 @@ SCENARIOS = [
             *usual(900, 61),
         ],
         WORKS,
-        known_limit="steam that sways by a third of its width now and then looks like a plume",
     ),
     Scenario(
         "dirt on the lens",
@@ -119,7 +118,6 @@ SCENARIOS = [
         ],
         WORKS,
         wrong=(Wrong("construction_dust", "works", 450, 560),),
-        known_limit="the steam is taken for dust, and dust beside it is part of that violation",
     ),
     Scenario(
         "hoarding in order",

@@ -3,21 +3,25 @@
 What looks like dust in one look is told apart over several, by boxes and times alone:
 
 * *Fog* lies over most of the view, or of what is not the site, and does not go in minutes.
-* *Steam from a vent* and *dirt on the lens* stay at one place at one size. What has been there for
-  long is remembered as a fixed source and refused from then on, also when the wind plays with it.
+* *Steam from a vent* and *dirt on the lens* stay at one place at one size: over several looks their
+  boxes differ by no more than a detector's boxes wobble. What has been there for long is remembered
+  as a fixed source and refused from then on, also when the wind plays with it.
 * *Headlight glare* at night sits on a vehicle and is elsewhere in the next look.
 
 Fainter plumes than count are compared with as well: a plume begins faint and small. One that comes
-where nothing was for some looks has grown too, from nothing; so has steam when a boiler is lit, and
-mud when it hits the lens: those are refused only once they are known.
+where nothing was for some looks has grown too, from nothing. So has steam when a boiler is lit, but
+it rises in a narrow column, which dust that lies does not; and mud when it hits the lens: that is
+refused only once it is known.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import numpy as np
 import shapely
 from pydantic import Field, TypeAdapter
 
@@ -46,6 +50,15 @@ _GLARE_AREA = 6.0
 _HALF_KNOWN = 0.1
 """A source seen for this share of the time after which it is known comes from nothing no more."""
 
+_SPREAD = 0.6
+"""Share of the settings by which area and foot of a plume spread over several looks."""
+
+_ODD = 4
+"""One look of so many may be odd."""
+
+_COLUMN = 1.5
+"""What is so many times as high as wide rises from one spot."""
+
 _SOURCE_IOU = 0.5
 _SOURCE_SWAY = 0.25
 _SOURCE_AREA = 4.0
@@ -66,7 +79,9 @@ class Settings(RuleSettings):
         min_inside: Share of a plume that must lie over the site.
         growing_by: Share by which a plume must exceed its area in another look to count as growing
             (or shrinking).
-        moving_by: Share of its width by which its foot must have moved to count as moving.
+        moving_by: Share of its width by which its foot must have moved to count as moving. Where
+            many looks can be compared area and foot must spread by three fifths of these shares: of
+            many boxes that wobble two always differ.
         fog_share: Dust over more of the view than this is fog.
         fog_outside_share: So is dust over more than this of what lies outside the site.
         vent_after_s: Seconds after which what neither grows nor moves is remembered as a fixed
@@ -361,8 +376,8 @@ class ConstructionDust:
         """
         same = []
         elsewhere = 0
-        for glimpse in watch.glimpses:
-            if glimpse is seen_in or not glimpse.plumes:
+        for glimpse in _together(watch):
+            if glimpse.time_s == seen_in.time_s or not glimpse.plumes:
                 continue
             near = [p for p in glimpse.plumes if iou(plume.box, p.box) >= _SAME_IOU]
             if near:
@@ -370,17 +385,40 @@ class ConstructionDust:
                 same.append(max(near, key=lambda p: (p.confidence >= least, iou(plume.box, p.box))))
             else:
                 elsewhere += 1
-        if any(self._differs(plume, other) for other in same) or self._has_come(plume, watch):
+        if self._has_come(plume, watch) or (
+            len(same) < self._settings.k_looks - 1
+            and any(self._differs(plume, other) for other in same)
+        ):
             return True
         if len(same) >= self._settings.k_looks - 1:
-            return False
+            return self._spread([plume, *same]) > _SPREAD
         if not same and elsewhere:
             # By day it has drifted far in between; at night a beam of light has swept past.
             return not plume.at_night
         return None
 
+    def _spread(self, plumes: Sequence[_Plume]) -> float:
+        """How area and foot of one plume spread over looks; 1: as far as two looks must differ.
+
+        One look of four, the oddest, is left out: something before the plume may have cut it.
+        """
+        width = float(np.median([plume.box[2] - plume.box[0] for plume in plumes]))
+        grown_by = max(math.log1p(self._settings.growing_by), 1e-9)
+        moved_by = max(self._settings.moving_by, 1e-9)
+        marks = np.array(
+            [
+                (math.log(area(plume.box)) / grown_by, plume.foot / width / moved_by)
+                for plume in plumes
+            ]
+        )
+        odd = np.linalg.norm(marks - np.median(marks, axis=0), axis=1)
+        kept = marks[np.argsort(odd, kind="stable")[: len(marks) - len(marks) // _ODD]]
+        return float(np.sqrt(kept.var(axis=0, ddof=1).mean()))
+
     def _has_come(self, plume: _Plume, watch: _Watch) -> bool:
-        """Whether a plume stands where for some looks there was nothing at all."""
+        """Whether a plume lies where for some looks there was nothing at all."""
+        if plume.box[3] - plume.box[1] > _COLUMN * (plume.box[2] - plume.box[0]):
+            return False
         quiet = longest = 0
         for glimpse in watch.history:
             near = any(iou(plume.box, other.box) >= _SAME_IOU for other in glimpse.plumes)
@@ -485,6 +523,12 @@ class ConstructionDust:
                 last_seen_s=watch.told_last_s,
             )
         ]
+
+
+def _together(watch: _Watch) -> list[_Glimpse]:
+    """All looks that are remembered, by time."""
+    known = {one.time_s: one for one in (*watch.history, *watch.glimpses)}
+    return [known[time_s] for time_s in sorted(known)]
 
 
 def _key_of(zone: Zone) -> str:
