@@ -11,6 +11,7 @@ from vision.detect.detections import Detections
 from vision.observe.look import Health, Look
 from vision.observe.memory import SightingMemory
 from vision.observe.sighting import Box, Sighting
+from vision.rules.judge import Judge
 
 FRAME = (1000, 800)
 NAMES = (
@@ -98,3 +99,12 @@ def jittered(box: Box, rng: np.random.Generator, share: float) -> Box:
     x = (box[0] + box[2]) / 2 + dx * width
     y = box[3] + dy * height
     return at(x, y, width * (1 + dw), height * (1 + dh))
+
+
+def wishes(judge: Judge, looks: Iterable[Look]) -> list[bool]:
+    """Whether a closer look is wanted, after each look."""
+    wanted = []
+    for one in looks:
+        judge.look(one)
+        wanted.append(judge.wants_closer_look())
+    return wanted

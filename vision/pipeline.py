@@ -25,7 +25,7 @@ from vision.frames.health import HealthWatch
 from vision.frames.looks import LookPolicy
 from vision.frames.source import FrameSource
 from vision.observe.look import Affine, Health, Look, carried_box, inverse
-from vision.observe.sighting import Sighting
+from vision.observe.sighting import Snapshot
 from vision.second_stage import SecondStage
 from vision.signing import Signing
 from vision.standing_watch import StandingWatch, own_detections
@@ -91,7 +91,7 @@ class Looker:
         self._last_to_view: Affine | None = None
         self._over = False
 
-    def next(self, active: bool, sightings: Sequence[Sighting] = ()) -> Look | None:
+    def next(self, active: bool, sightings: Sequence[Snapshot] = ()) -> Look | None:
         """The next look, or ``None`` at the end of the source.
 
         Args:
@@ -171,7 +171,7 @@ class Looker:
         self._last_detections, self._last_to_view = inspected, to_view
         self._source.release(last.time_s)
 
-    def _detections(self, pending: _Pending, sightings: Sequence[Sighting]) -> Detections | None:
+    def _detections(self, pending: _Pending, sightings: Sequence[Snapshot]) -> Detections | None:
         """What is in the frame of a look; ``None`` where nothing changed since the look before."""
         frame, watch = pending.frame, self._standing_watch
         there = _in_frame(sightings, pending.to_view)
@@ -261,7 +261,7 @@ def _affine(to_view: NDArray[np.float64] | None, width: int) -> Affine | None:
     return a, b, c * width, d, e, f * width
 
 
-def _in_frame(sightings: Sequence[Sighting], to_view: Affine | None) -> Sequence[Sighting]:
+def _in_frame(sightings: Sequence[Snapshot], to_view: Affine | None) -> Sequence[Snapshot]:
     """Sightings with boxes in the frame as it is."""
     if to_view is None:
         return sightings

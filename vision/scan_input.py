@@ -343,9 +343,10 @@ class _Looking:
         if position is not None:
             parts, earlier_s = position.parts, position.spent_s
             for earlier in self.checkpoint.looks(parts):
-                active = self.judge.look(earlier)
+                self.judge.look(earlier)
                 tally.add(earlier)
             assert tally.last is not None
+            active = self.judge.wants_closer_look()
             looker.restore(
                 position.state, tally.last, position.base_s, tally.inspected, tally.to_view
             )
@@ -362,7 +363,8 @@ class _Looking:
 
         try:
             while (look := looker.next(active, self.judge.open_sightings())) is not None:
-                active = self.judge.look(look)
+                self.judge.look(look)
+                active = self.judge.wants_closer_look()
                 tally.add(look)
                 unsaved.append(look)
                 self.progress.looked(look.time_s, self.judge.violation_count)

@@ -13,8 +13,20 @@ from vision.observe.boxes import iou
 from vision.observe.families import family_of
 from vision.observe.look import Health, Look
 from vision.observe.memory import SightingMemory
+from vision.observe.sighting import Snapshot
 
 SPOT = at(500, 500)
+
+
+def test_the_memory_s_own_records_tell_what_snapshots_tell():
+    memory = SightingMemory()
+    for t in every(2, 0, 90):
+        cars = [seen("car", SPOT)] if t < 40 or t > 80 else [seen("bus", at(520, 540, 300, 200))]
+        memory.update(look(t, *cars, seen("person", at(10 * t, 700, 30, 90))))
+        told = [
+            Snapshot(*(getattr(one, name) for name in Snapshot._fields)) for one in memory.alive
+        ]
+        assert tuple(told) == memory.sightings
 
 
 class TestStanding:

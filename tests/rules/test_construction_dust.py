@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scripted import FRAME, at, every, jittered, look, seen
+from scripted import FRAME, at, every, jittered, look, seen, wishes
 
 from vision.observe.memory import SightingMemory
 from vision.rules.judge import Judge
@@ -23,8 +23,8 @@ def judge_dust(looks, zones=(SITE,), **settings):
         zones,
         camera_id="cam",
     )
-    wishes = [judge.look(one) for one in looks]
-    return judge.finish(), wishes
+    wanted = wishes(judge, looks)
+    return judge.finish(), wanted
 
 
 def plume(i: int, x: float = 250):
@@ -34,12 +34,12 @@ def plume(i: int, x: float = 250):
 
 def test_a_plume_in_three_of_five_looks_is_dust_over_the_site():
     looks = [look(2.0 * i, *([plume(i)] if i in (2, 3, 5) else [])) for i in range(8)]
-    (one,), wishes = judge_dust(looks)
+    (one,), wanted = judge_dust(looks)
     assert (one.kind, one.zone_id, one.key) == ("construction_dust", "site-a", "zone-site-a")
     assert (one.start_s, one.noticed_s, one.last_seen_s, one.looks_seen) == (4, 10, 10, 3)
     assert "plume" in one.signs
-    assert wishes[2:4] == [True, True]
-    assert not wishes[0]
+    assert wanted[2:4] == [True, True]
+    assert not wanted[0]
 
 
 def test_two_looks_are_not_enough():
@@ -66,16 +66,16 @@ def test_fog_over_the_whole_view_is_refused():
         look(2.0 * i, seen("construction_dust", (5 + i, 5, width - 5 * i, height - 5), 0.8))
         for i in range(8)
     ]
-    violations, wishes = judge_dust(looks)
+    violations, wanted = judge_dust(looks)
     assert violations == []
-    assert not any(wishes)
+    assert not any(wanted)
 
 
 def test_a_box_that_never_changes_is_a_vent_or_dirt_on_the_lens():
     vent = seen("construction_dust", at(250, 500), 0.8)
-    violations, wishes = judge_dust([look(2.0 * i, vent) for i in range(10)])
+    violations, wanted = judge_dust([look(2.0 * i, vent) for i in range(10)])
     assert violations == []
-    assert not any(wishes[3:])
+    assert not any(wanted[3:])
 
 
 def test_a_plume_beside_a_vent_is_still_dust():

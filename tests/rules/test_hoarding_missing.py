@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from scripted import every, look, seen
+from scripted import every, look, seen, wishes
 
 from vision.observe.memory import SightingMemory
 from vision.rules.judge import Judge
@@ -20,8 +20,8 @@ def judge_hoarding(looks, zones=(LINE,), **settings):
     judge = Judge(
         build_rules(zones, {"hoarding_missing": settings}), SightingMemory(), zones, camera_id="cam"
     )
-    wishes = [judge.look(one) for one in looks]
-    return judge.finish(), wishes
+    wanted = wishes(judge, looks)
+    return judge.finish(), wanted
 
 
 WHOLE = [panel(90, 500), panel(490, 910)]
@@ -29,15 +29,15 @@ GAP = [panel(90, 400), panel(600, 910)]
 
 
 def test_a_closed_hoarding_is_fine():
-    violations, wishes = judge_hoarding([look(t, *WHOLE) for t in every(10, 0, 1200)])
+    violations, wanted = judge_hoarding([look(t, *WHOLE) for t in every(10, 0, 1200)])
     assert violations == []
-    assert not any(wishes)
+    assert not any(wanted)
 
 
 def test_a_gap_that_stands_is_a_violation_where_it_gapes():
     looks = [look(t, *WHOLE) for t in every(10, 0, 100)]
     looks += [look(t, *GAP) for t in every(10, 110, 800)]
-    (one,), wishes = judge_hoarding(looks)
+    (one,), wanted = judge_hoarding(looks)
     assert (one.kind, one.zone_id, one.signs) == ("hoarding_missing", "north", ("gap",))
     assert (one.start_s, one.noticed_s, one.end_s) == (110, 710, None)
     x1, y1, x2, y2 = one.box
@@ -46,7 +46,7 @@ def test_a_gap_that_stands_is_a_violation_where_it_gapes():
     assert y2 == 400
     assert y2 - y1 == pytest.approx(95)
     assert one.confidence > 0.9
-    assert wishes[looks.index(next(o for o in looks if o.time_s == 700))]
+    assert wanted[looks.index(next(o for o in looks if o.time_s == 700))]
 
 
 def test_a_mended_gap_ends_the_violation():

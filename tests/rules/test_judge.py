@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scripted import at, every, look, seen
+from scripted import at, every, look, seen, wishes
 
 from vision.errors import ConfigError
 from vision.observe.look import Health
@@ -89,34 +89,34 @@ class TestCloserLooks:
         judge = new_judge(street_stall={"dwell_s": 300})
         rng = np.random.default_rng(2)
         parked = [seen("car", at(150 * i, 300)) for i in range(1, 6)]
-        wishes = []
-        for t in every(10, 0, 2000):
-            passing = seen("car", at(float(rng.uniform(0, 1000)), 650))
-            wishes.append(judge.look(look(t, *parked, passing)))
-        assert not any(wishes)
+        looks = [
+            look(t, *parked, seen("car", at(float(rng.uniform(0, 1000)), 650)))
+            for t in every(10, 0, 2000)
+        ]
+        assert not any(wishes(judge, looks))
 
     def test_a_car_that_stops_where_none_may_wants_some(self):
         zone = WHOLE_FRAME.model_copy(update={"purpose": Purpose.NO_STOPPING})
         judge = Judge(build_rules([zone]), SightingMemory(), [zone], camera_id="cam")
-        wishes = [judge.look(look(t, seen("car", at(300, 500)))) for t in every(2, 0, 40)]
-        assert wishes[:3] == [False, True, True]
-        assert not any(wishes[3:])
+        wanted = wishes(judge, [look(t, seen("car", at(300, 500))) for t in every(2, 0, 40)])
+        assert wanted[:3] == [False, True, True]
+        assert not any(wanted[3:])
 
     def test_a_new_stall_wants_some_until_it_is_believed(self):
         judge = new_judge(street_stall={"dwell_s": 300})
-        wishes = [judge.look(look(t, seen("street_stall", at(300, 500)))) for t in every(2, 0, 40)]
-        assert wishes[:3] == [False, True, True]
-        assert not any(wishes[3:])
+        stall = seen("street_stall", at(300, 500))
+        wanted = wishes(judge, [look(t, stall) for t in every(2, 0, 40)])
+        assert wanted[:3] == [False, True, True]
+        assert not any(wanted[3:])
 
     def test_a_dwell_about_to_expire_wants_some(self):
         judge = new_judge(street_stall={"dwell_s": 300})
-        wishes = {
-            t: judge.look(look(t, seen("street_stall", at(300, 500)))) for t in every(10, 0, 320)
-        }
-        assert [t for t, wish in wishes.items() if wish] == [10, 290]
+        looks = [look(t, seen("street_stall", at(300, 500))) for t in every(10, 0, 320)]
+        wanted = zip(looks, wishes(judge, looks), strict=True)
+        assert [one.time_s for one, wish in wanted if wish] == [10, 290]
 
     def test_a_blind_camera_wants_none(self):
-        assert not new_judge().look(look(0, health=Health.BLACK))
+        assert wishes(new_judge(), [look(0, health=Health.BLACK)]) == [False]
 
 
 class TestRegistry:

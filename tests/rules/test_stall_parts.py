@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import FRAME, at, every, look, seen
+from scripted import FRAME, at, every, look, seen, wishes
 
 from vision.detect.detections import Detections
 from vision.observe.look import Look
@@ -232,13 +232,11 @@ class TestPlaceAndTime:
 
     def test_looks_are_asked_for_when_one_is_set_up(self):
         judge = Judge(build_rules([FOOTWAY]), SightingMemory(), [FOOTWAY], camera_id="cam")
-        wishes = [
-            judge.look(one)
-            for one in vending(CANOPY, APPLES, until_s=310, seller=lambda t: person())
-        ]
-        assert wishes[1]
-        assert not any(wishes[5:25])
-        assert any(wishes[28:32]), "shortly before the dwell is over"
+        stall = vending(CANOPY, APPLES, until_s=310, seller=lambda t: person())
+        wanted = wishes(judge, stall)
+        assert wanted[1]
+        assert not any(wanted[5:25])
+        assert any(wanted[28:32]), "shortly before the dwell is over"
 
 
 class TestOneViolationAPlace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -110,6 +110,22 @@ class Detections:
             np.concatenate([self.appearance, other.appearance]),
             np.concatenate([self.standing, other.standing]),
         )
+
+    def of(
+        self, classes: Container[str]
+    ) -> list[tuple[tuple[float, float, float, float], float, str]]:
+        """Box, confidence and class name of the detections of some classes, as plain values."""
+        wanted = [name in classes for name in self.names]
+        ids: list[int] = self.class_id.tolist()
+        if not any(map(wanted.__getitem__, ids)):
+            return []
+        return [
+            ((x1, y1, x2, y2), confidence, self.names[class_id])
+            for (x1, y1, x2, y2), confidence, class_id in zip(
+                self.xyxy.tolist(), self.confidence.tolist(), ids, strict=True
+            )
+            if wanted[class_id]
+        ]
 
     def rows(self) -> Iterator[tuple[NDArray[np.float32], float, str]]:
         """Box ``(4,)``, confidence and class name of each detection."""

@@ -1,58 +1,67 @@
 """Which detection belongs to which place: by place alone, one to one, in any order of input.
 
-A camera-day has tens of thousands of looks. What overlaps at all is found for a whole look at once;
-the few pairs that do are then worked on one by one.
+A camera-day has tens of thousands of looks with a dozen or two of things each: too few for arrays
+to pay, so boxes that overlap are found one by one, and each pair is worked on as little as can be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import hypot, isnan, sqrt
 from typing import NamedTuple
 
-import numpy as np
-
 from vision.detect.detections import Detections
-from vision.observe.boxes import area, areas, as_array, intersections
+from vision.observe.boxes import area, intersection
 from vision.observe.families import FLAT, family_of
 from vision.observe.sighting import Box
+
+Votes = tuple[tuple[str, float], ...]
+"""Summed confidence by class, in alphabetical order."""
 
 
 class Candidate(NamedTuple):
     """One thing as the detector saw it in one look, double boxes merged.
 
+    Candidates sort by falling confidence, then by family, class and box.
+
     Attributes:
+        rank: Minus the highest confidence.
         family: Family of its classes.
+        class_name: Class of the most confident detection.
         box: Box of the most confident detection.
-        confidence: Highest confidence.
-        votes: Summed confidence for each class that was given to it.
-        flat: Whether it can hide nothing (dust, soil, hoarding).
+        row: Row of the most confident detection.
+        votes: Summed confidence for each class that was given to it; empty where one detection
+            shows it.
         derelict: How derelict the second stage finds it, 0..1; ``None`` if it was not asked.
         appearance: Signature of how it looks; ``None`` if none was taken.
     """
 
+    rank: float
     family: str
+    class_name: str
     box: Box
-    confidence: float
-    votes: tuple[tuple[str, float], ...]
-    flat: bool
+    row: int
+    votes: Votes = ()
     derelict: float | None = None
     appearance: bytes | None = None
 
+    @property
+    def confidence(self) -> float:
+        """Highest confidence, 0..1."""
+        return -self.rank
 
-class Touch(NamedTuple):
-    """A place and a candidate that overlap.
+    @property
+    def likeliest(self) -> str:
+        """Class with most votes."""
+        if not self.votes:
+            return self.class_name
+        return max(self.votes, key=lambda vote: vote[1])[0]
 
-    Attributes:
-        place: Index of the place.
-        found: Index of the candidate.
-        shared: Area that they share, in square pixels.
-    """
 
-    place: int
-    found: int
-    shared: float
+Touch = tuple[int, int, float]
+"""Index of a place, index of a candidate, and the area that they share in square pixels."""
 
 
 @lru_cache(maxsize=64)
@@ -72,9 +81,9 @@ def candidates(detections: Detections, merge_iou: float, min_confidence: float) 
         Candidates by falling confidence; the same whatever the order of the detections.
     """
     names, families = detections.names, _families(detections.names)
-    rows = sorted(
-        (-confidence, families[class_id], names[class_id], tuple(box), row)
-        for row, (box, confidence, class_id) in enumerate(
+    found = [
+        Candidate(-confidence, families[class_id], names[class_id], (x1, y1, x2, y2), row)
+        for row, ((x1, y1, x2, y2), confidence, class_id) in enumerate(
             zip(
                 detections.xyxy.tolist(),
                 detections.confidence.tolist(),
@@ -82,71 +91,68 @@ def candidates(detections: Detections, merge_iou: float, min_confidence: float) 
                 strict=True,
             )
         )
-        if confidence >= min_confidence and box[2] > box[0] and box[3] > box[1]
-    )
-    if not rows:
-        return []
-    owner = _owners(rows, merge_iou)
-    scores = detections.derelict
-    scored = not np.isnan(scores).all()
-    signed = set(detections.appearance[:, 0].nonzero()[0].tolist())
-    if not owner and not scored and not signed:
-        return [
-            Candidate(family, box, -rank, ((name, -rank),), name in FLAT)
-            for rank, family, name, box, _ in rows
-        ]
+        if confidence >= min_confidence and x2 > x1 and y2 > y1
+    ]
+    found.sort()
+    owner = _owners(found, merge_iou)
+    scores, lights = detections.derelict.tolist(), detections.appearance[:, 0].tolist()
+    if not owner and not any(lights) and all(map(isnan, scores)):
+        return found
+    return _merged(found, owner, scores, lights, detections)
+
+
+def _merged(
+    found: Sequence[Candidate],
+    owner: Mapping[int, int],
+    scores: Sequence[float],
+    lights: Sequence[int],
+    detections: Detections,
+) -> list[Candidate]:
+    """Candidates with what those that show the same thing say, and with scores and signatures."""
+    votes: dict[int, dict[str, float]] = {i: {} for i in owner.values()}
     derelict: dict[int, float] = {}
     appearance: dict[int, bytes] = {}
-    votes: dict[int, dict[str, float]] = {}
-    for j in range(len(rows)):
+    for j, one in enumerate(found):
         i = owner.get(j, j)
-        votes.setdefault(i, {})
-        name = rows[j][2]
-        votes[i][name] = votes[i].get(name, 0.0) - rows[j][0]
-    if scored or signed:
-        for j in range(len(rows)):
-            i, row = owner.get(j, j), rows[j][4]
-            if scored and not isnan(scores[row]):
-                derelict.setdefault(i, float(scores[row]))
-            if row in signed:
-                appearance.setdefault(i, detections.appearance[row].tobytes())
+        if i in votes:
+            votes[i][one.class_name] = votes[i].get(one.class_name, 0.0) - one.rank
+        if lights[one.row] and i not in appearance:
+            appearance[i] = detections.appearance[one.row].tobytes()
+        if i not in derelict and not isnan(scores[one.row]):
+            derelict[i] = scores[one.row]
     return [
         Candidate(
-            rows[i][1],
-            rows[i][3],
-            -rows[i][0],
-            tuple(sorted(given.items())) if len(given) > 1 else tuple(given.items()),
-            rows[i][2] in FLAT,
+            *one[:5],
+            tuple(sorted(votes[i].items())) if i in votes else (),
             derelict.get(i),
             appearance.get(i),
         )
-        for i, given in sorted(votes.items())
+        if i in votes or i in appearance or i in derelict
+        else one
+        for i, one in enumerate(found)
+        if i not in owner
     ]
 
 
-_Row = tuple[float, str, str, Box, int]
-
-
-def _owners(rows: Sequence[_Row], merge_iou: float) -> dict[int, int]:
-    """For rows that show the same thing as an earlier row, that row."""
+def _owners(found: Sequence[Candidate], merge_iou: float) -> dict[int, int]:
+    """For candidates that show the same thing as an earlier one of their family, that one."""
     owner: dict[int, int] = {}
-    if len(rows) > 1:
-        boxes = as_array([row[3] for row in rows])
-        shared = intersections(boxes, boxes)
-        size = areas(boxes)
-        close = shared > min(merge_iou, 0.5) / 2 * (size[:, None] + size)
-        first, second = close.nonzero()
-        for i, j, common in zip(
-            first.tolist(), second.tolist(), shared[first, second].tolist(), strict=True
-        ):
+    heads: dict[str, list[tuple[int, Box]]] = {}
+    for j, one in enumerate(found):
+        box = x1, y1, x2, y2 = one.box
+        kin = heads.setdefault(one.family, [])
+        for i, other in kin:
             if (
-                i < j
-                and i not in owner
-                and j not in owner
-                and rows[i][1] == rows[j][1]
-                and doubles(rows[i][3], rows[j][3], common, merge_iou)
+                other[0] < x2
+                and x1 < other[2]
+                and other[1] < y2
+                and y1 < other[3]
+                and doubles(other, box, intersection(other, box), merge_iou)
             ):
                 owner[j] = i
+                break
+        else:
+            kin.append((j, box))
     return owner
 
 
@@ -167,9 +173,24 @@ def touching(places: Sequence[Box], found: Sequence[Candidate]) -> list[Touch]:
     """Places and candidates that overlap, by place and candidate."""
     if not places or not found:
         return []
-    shared = intersections(as_array(places), as_array([one.box for one in found]))
-    p, c = shared.nonzero()
-    return list(map(Touch, p.tolist(), c.tolist(), shared[p, c].tolist()))
+    from_left = sorted([(*one.box, c) for c, one in enumerate(found)])
+    lefts = [edges[0] for edges in from_left]
+    widest = 1 + max([edges[2] - edges[0] for edges in from_left])
+    touches: list[Touch] = []
+    for p, (px1, py1, px2, py2) in enumerate(places):
+        first, last = bisect_left(lefts, px1 - widest), bisect_left(lefts, px2)
+        touches += [
+            (
+                p,
+                c,
+                ((px2 if px2 < x2 else x2) - (px1 if px1 > x1 else x1))
+                * ((py2 if py2 < y2 else y2) - (py1 if py1 > y1 else y1)),
+            )
+            for x1, y1, x2, y2, c in from_left[first:last]
+            if px1 < x2 and y1 < py2 and py1 < y2
+        ]
+    touches.sort()
+    return touches
 
 
 def match(
@@ -205,22 +226,18 @@ def match(
     """
     matched: dict[int, int] = {}
     taken: set[int] = set()
-
-    def take(order: list[tuple[float, int, int]]) -> None:
-        order.sort()
-        for _, p, c in order:
-            if p not in matched and c not in taken:
-                matched[p] = c
-                taken.add(c)
-
     order = []
     for p, c, shared in touches:
-        if place_families[p] == found[c].family:
-            overlap = shared / (area(places[p]) + area(found[c].box) - shared)
+        candidate = found[c]
+        if place_families[p] == candidate.family:
+            x1, y1, x2, y2 = places[p]
+            left, top, right, bottom = candidate.box
+            size = (x2 - x1) * (y2 - y1) + (right - left) * (bottom - top)
+            overlap = shared / (size - shared)
             if overlap >= match_iou:
                 behind = handicaps[p] if handicaps is not None else 0.0
                 order.append((behind - overlap, p, c))
-    take(order)
+    _take(order, matched, taken)
     if len(taken) == len(found) or len(matched) == len(places):
         return matched
     near = []
@@ -238,8 +255,17 @@ def match(
             distance = hypot((box[0] + box[2]) / 2 - x, box[3] - place[3])
             if distance <= reach:
                 near.append((distance / sqrt(size), p, c))
-    take(near)
+    _take(near, matched, taken)
     return matched
+
+
+def _take(order: list[tuple[float, int, int]], matched: dict[int, int], taken: set[int]) -> None:
+    """Match places and candidates that are still free, least distance first."""
+    order.sort()
+    for _, p, c in order:
+        if p not in matched and c not in taken:
+            matched[p] = c
+            taken.add(c)
 
 
 def covers(place: Box, candidate: Candidate, frame_height: float) -> bool:
@@ -247,7 +273,7 @@ def covers(place: Box, candidate: Candidate, frame_height: float) -> bool:
 
     What stands before another thing reaches lower in the picture, or to its lower edge.
     """
-    return reaches_before(candidate.box, place, frame_height) and not candidate.flat
+    return reaches_before(candidate.box, place, frame_height) and candidate.class_name not in FLAT
 
 
 def reaches_before(front: Box, place: Box, frame_height: float) -> bool:

@@ -38,7 +38,7 @@ from vision.observe.ledger import Interval, microseconds
 from vision.observe.look import Health, Look
 from vision.observe.memory_settings import MemorySettings
 from vision.observe.place import Doubt, Moment, Place
-from vision.observe.sighting import Box, Sighting
+from vision.observe.sighting import Box, Snapshot
 
 __all__ = ["MemorySettings", "SightingMemory"]
 
@@ -66,7 +66,17 @@ class SightingMemory:
         self._judged = False
         self._pauses: deque[int] = deque(maxlen=_PAUSES)
 
-    def update(self, look: Look) -> tuple[Sighting, ...]:
+    def update(self, look: Look) -> tuple[Snapshot, ...]:
+        """Take in a look, as :meth:`take_in` does.
+
+        Returns:
+            Sightings that are alive, and those that ended in this very look (``ended_s`` is set),
+            by rising id.
+        """
+        ended = self.take_in(look)
+        return tuple(sorted([*self.sightings, *ended], key=lambda sighting: sighting.id))
+
+    def take_in(self, look: Look) -> list[Snapshot]:
         """Take in a look.
 
         Args:
@@ -76,15 +86,14 @@ class SightingMemory:
                 nothing has changed. An unhealthy look only advances the ledgers.
 
         Returns:
-            Sightings that are alive, and those that ended in this very look (``ended_s`` is set),
-            by rising id.
+            Sightings that ended in this very look; those that are alive are :attr:`alive`.
 
         Raises:
             ValueError: The look is not later than the one before.
         """
         now = microseconds(look.time_s)
         previous = self._last
-        ended: list[Sighting] = []
+        ended: list[Snapshot] = []
         pause = 0
         if previous is not None:
             pause = now - microseconds(previous.time_s)
@@ -111,13 +120,15 @@ class SightingMemory:
                 self._repeat(now, pause, unknown=unknown)
             ended += self._give_up(now)
             self._judged = True
-        sightings = self.sightings
-        if ended:
-            sightings = tuple(sorted([*sightings, *ended], key=lambda sighting: sighting.id))
-        return sightings
+        return ended
 
     @property
-    def sightings(self) -> tuple[Sighting, ...]:
+    def alive(self) -> Sequence[Place]:
+        """Sightings that are alive after the last look, by rising id, as they go on changing."""
+        return self._places
+
+    @property
+    def sightings(self) -> tuple[Snapshot, ...]:
         """Sightings that are alive after the last look, by rising id."""
         return tuple(place.snapshot() for place in self._places)
 
@@ -189,18 +200,18 @@ class SightingMemory:
             if place.seen:
                 place.looks_seen += 1
                 place.looks_still += 1
-                self._settle(place)
+                if not place.standing:
+                    self._settle(place)
 
     def _settle(self, place: Place) -> None:
         """Let a thing stand that was seen unmoved long enough."""
         if (
-            not place.standing
-            and place.looks_still >= self.settings.stand_looks
+            place.looks_still >= self.settings.stand_looks
             and place.ledger.observed_us >= self.settings.stand_after_s * 1e6
         ):
             place.standing = True
 
-    def _inspect(self, look: Look, now: int, pause: int, *, unknown: bool) -> list[Sighting]:
+    def _inspect(self, look: Look, now: int, pause: int, *, unknown: bool) -> list[Snapshot]:
         settings = self.settings
         found = candidates(look.detections, settings.merge_iou, settings.keep_confidence)
         places = self._places
@@ -221,7 +232,7 @@ class SightingMemory:
         covered = _covered(boxes, found, touches, matched, look.frame_size[1])
         _hide_behind_missed(places, matched, covered, look.frame_size[1], settings.hidden_share)
         _know_twins(places, matched, settings.twin_looks)
-        ended: list[Sighting] = []
+        ended: list[Snapshot] = []
         kept: list[Place] = []
         fresh: list[Place] = []
         newcomers: list[Candidate] = []
@@ -234,22 +245,26 @@ class SightingMemory:
             candidate = found[c]
             box = place.box
             if place.standing and place.is_steady(candidate.box, settings.steady_share):
-                aim = _Aim(candidate, 1.0, False, covered[p], [], box)
-                aim.recent = place.recent
-                aim.recent.append(candidate.box)
-                if len(aim.recent) > settings.recent_looks:
-                    del aim.recent[0]
+                recent = place.recent
+                recent.append(candidate.box)
+                if len(recent) > settings.recent_looks:
+                    del recent[0]
+                if place.anchor is not box:
+                    self._follow(place)
+                seen = self._confirm(
+                    place, candidate, covered[p], now, pause, unknown=unknown, still=True
+                )
             else:
                 aim = self._aim(place, candidate, covered[p])
-            if aim.left and place.was_pushed_on(candidate, now, settings, unknown=unknown):
-                place.push_on(median_box(aim.recent), now)
-                aim = self._aim(place, candidate, covered[p])
-            if aim.left:
-                place.absent = True
-                ended.append(place.snapshot(now))
-                newcomers.append(candidate)
-                continue
-            seen = self._see(place, aim, now, pause, unknown=unknown)
+                if aim.left and place.was_pushed_on(candidate, now, settings, unknown=unknown):
+                    place.push_on(median_box(aim.recent), now)
+                    aim = self._aim(place, candidate, covered[p])
+                if aim.left:
+                    place.absent = True
+                    ended.append(place.snapshot(now))
+                    newcomers.append(candidate)
+                    continue
+                seen = self._see(place, aim, now, pause, unknown=unknown)
             if seen is not place:
                 ended.append(place.snapshot(now))
             if seen.box is not box:
@@ -258,11 +273,10 @@ class SightingMemory:
         if len(matched) < len(found) or newcomers:
             taken = set(matched.values())
             newcomers += [candidate for c, candidate in enumerate(found) if c not in taken]
-            newcomers.sort(key=lambda one: (-one.confidence, one.family, one.box))
+            newcomers.sort(key=lambda one: (one.rank, one.family, one.box))
             for candidate in newcomers:
-                name = max(candidate.votes, key=lambda vote: vote[1])[0]
                 if candidate.confidence >= settings.start_thresholds.get(
-                    name, settings.start_confidence
+                    candidate.likeliest, settings.start_confidence
                 ):
                     fresh.append(self._begin(candidate, now))
                     kept.append(fresh[-1])
@@ -346,10 +360,7 @@ class SightingMemory:
         Returns:
             The place, or that of another thing if another has taken it.
         """
-        settings, candidate = self.settings, aim.candidate
-        still = aim.overlap >= settings.stand_iou
-        away = place.is_away(now, settings, unknown=unknown)
-        before = Moment.of(place) if away or candidate.appearance is not None else None
+        settings = self.settings
         if aim.box is not None:
             place.recent = aim.recent
             place.box = aim.box
@@ -359,29 +370,74 @@ class SightingMemory:
                     place.steadiness *= 1 - _FAR_OFF_WEIGHT * _STEADINESS_RATE
                     return place
                 if place.anchor is not aim.box:
-                    share = max(settings.follow_share, 1 / place.looks_seen)
-                    anchor = blend(place.anchor, aim.box, share)
-                    near = place.is_steady(anchor, _CAUGHT_UP)
-                    place.anchor = aim.box if near else anchor
+                    self._follow(place)
+        return self._confirm(
+            place,
+            aim.candidate,
+            aim.cover,
+            now,
+            pause,
+            unknown=unknown,
+            still=aim.overlap >= settings.stand_iou,
+            partly=aim.partly,
+        )
+
+    def _follow(self, place: Place) -> None:
+        """Let the anchor of a standing place follow its box."""
+        share = max(self.settings.follow_share, 1 / place.looks_seen)
+        anchor = blend(place.anchor, place.box, share)
+        place.anchor = place.box if place.is_steady(anchor, _CAUGHT_UP) else anchor
+
+    def _confirm(
+        self,
+        place: Place,
+        candidate: Candidate,
+        cover: float,
+        now: int,
+        pause: int,
+        *,
+        unknown: bool,
+        still: bool,
+        partly: bool = False,
+    ) -> Place:
+        """Enter that a look saw a thing at its place.
+
+        Args:
+            place: The place.
+            candidate: The detection.
+            cover: Share of the place that others cover in this look.
+            now: Time of this look.
+            pause: Time since the last one.
+            unknown: Whether nothing can be known of the time between.
+            still: Whether the detection lies on the place.
+            partly: Whether it is what is left in view of a half-hidden standing thing.
+
+        Returns:
+            The place, or that of another thing if another has taken it.
+        """
+        settings = self.settings
+        away = place.likeness is not None and place.is_away(now, settings, unknown=unknown)
+        before = Moment.of(place) if away or candidate.appearance is not None else None
         place.enter(now, pause, seen=True, unknown=unknown)
         place.vote(candidate, settings)
         place.looks_seen += 1
-        for detected in (*[0.0] * place.misses, 1.0):
-            place.rated_looks += 1
-            step = max(_DETECTION_RATE, 1 / (place.rated_looks + _PRIOR_LOOKS))
-            place.detection_rate += step * (detected - place.detection_rate)
-        place.misses = 0
+        if place.misses:
+            for _ in range(place.misses):
+                place.rate(detected=False)
+            place.misses = 0
+        place.rate(detected=True)
         place.absent = False
-        place.steadiness += _STEADINESS_RATE * ((still or aim.partly) - place.steadiness)
+        place.steadiness += _STEADINESS_RATE * ((still or partly) - place.steadiness)
         if place.steadiness < _WOBBLY and place.likeness is not None:
             place.sign_from_us = min(place.sign_from_us, now)
         if still:
-            place.usual_cover += _COVER_RATE * (aim.cover - place.usual_cover)
+            place.usual_cover += _COVER_RATE * (cover - place.usual_cover)
             place.looks_still += 1
-            self._settle(place)
+            if not place.standing:
+                self._settle(place)
         if before is None:
             return place
-        return self._recognise(place, aim, before, now, away=away)
+        return self._recognise(place, candidate, cover, before, now, away=away)
 
     def _miss(self, place: Place, covered: float, now: int, pause: int, *, unknown: bool) -> None:
         """A place without a detection counts as missed, unless something hides it."""
@@ -396,12 +452,22 @@ class SightingMemory:
             if place.misses == 1:
                 place.first_miss_us = now
 
-    def _recognise(self, place: Place, aim: _Aim, before: Moment, now: int, *, away: bool) -> Place:
+    def _recognise(
+        self,
+        place: Place,
+        candidate: Candidate,
+        cover: float,
+        before: Moment,
+        now: int,
+        *,
+        away: bool,
+    ) -> Place:
         """Compare how a confirmed thing looks with how it looked.
 
         Args:
             place: The place after this look.
-            aim: The detection that confirmed it.
+            candidate: The detection that confirmed it.
+            cover: Share of the place that others cover in this look.
             before: As it was before this look.
             now: Time of this look.
             away: Whether it was out of sight long enough for another thing to take its place.
@@ -410,7 +476,7 @@ class SightingMemory:
             The place, or that of another thing if another has taken it; the first one is then as
             it was before it went out of sight.
         """
-        settings, signature = self.settings, aim.candidate.appearance
+        settings, signature = self.settings, candidate.appearance
         back = Moment.of(place, votes=before.votes)
         if away:
             place.doubt = Doubt(
@@ -419,7 +485,7 @@ class SightingMemory:
                 out_of_sight=True,
             )
         if place.likeness is None and signature is not None:
-            place.sign(signature, aim.cover, now, settings)
+            place.sign(signature, cover, now, settings)
         if place.likeness is None or signature is None:
             if away:
                 place.sign_from_us = now
@@ -431,19 +497,19 @@ class SightingMemory:
         ):
             place.doubt = doubt = None
             place.steadiness = max(place.steadiness, _WOBBLY)
-        more = aim.cover - place.signed_cover
+        more = cover - place.signed_cover
         freed = more < 0 and verdict is Verdict.SAME
         if abs(more) > settings.signed_cover and not freed:
             # Something else is in the picture now. If it stays, it belongs there.
             stale = now - place.likeness.latest_us >= settings.sign_every_s * 1e6
             if stale and doubt is None:
-                place.sign(signature, aim.cover, now, settings)
+                place.sign(signature, cover, now, settings)
             elif away:
                 place.sign_from_us = now
             return place
         if verdict is not Verdict.OTHER:
             if verdict is not Verdict.UNSURE:
-                place.sign(signature, aim.cover, now, settings)
+                place.sign(signature, cover, now, settings)
             return place
         alike = place.likeness.stranger(signature, now)
         if doubt is None or (place.likeness.unlike == 1 and not doubt.out_of_sight):
@@ -457,11 +523,12 @@ class SightingMemory:
         self._settle(other)
         return other
 
-    def _give_up(self, now: int) -> list[Sighting]:
+    def _give_up(self, now: int) -> list[Snapshot]:
         """Drop what is gone, passed or no standing thing after all."""
-        ended: list[Sighting] = []
+        ended: list[Snapshot] = []
         for place in self._places:
-            if self._is_gone(place, now):
+            steady = not place.standing or place.steadiness >= self.settings.min_steadiness
+            if not (place.seen and steady) and self._is_gone(place, now):
                 ended.append(place.snapshot(now))
         if ended:
             gone = {sighting.id for sighting in ended}
@@ -497,8 +564,6 @@ class SightingMemory:
 
 _PAUSES = 9
 _STEADINESS_RATE = 0.05
-_DETECTION_RATE = 0.05
-_PRIOR_LOOKS = 3
 _STEADY = 0.8
 _RATE_OF_TRAFFIC = 0.9
 """What wobbles like traffic, and of which no signature tells otherwise, gets no patience."""
@@ -640,7 +705,7 @@ def _know_twins(places: Sequence[Place], matched: Mapping[int, int], enough_look
 
 def _without_doubles(
     places: list[Place], fresh: Sequence[Place], now: int, merge_iou: float
-) -> tuple[list[Place], list[Sighting]]:
+) -> tuple[list[Place], list[Snapshot]]:
     """Let the older of two sightings of one family at one place stay.
 
     Args:

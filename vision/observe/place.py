@@ -12,7 +12,7 @@ from vision.observe.families import PUSHED_ON
 from vision.observe.ledger import Interval, Ledger, microseconds
 from vision.observe.memory_settings import MemorySettings
 from vision.observe.scores import robust_mean
-from vision.observe.sighting import Box, Sighting
+from vision.observe.sighting import Box, Dwell, Snapshot
 
 _COUNTS = (
     "id",
@@ -51,6 +51,7 @@ class Place:
         "beside",
         "box",
         "class_name",
+        "class_share",
         "confidences",
         "derelict_looks",
         "detection_rate",
@@ -72,7 +73,6 @@ class Place:
         "scores",
         "seen",
         "seen_through",
-        "share",
         "sign_from_us",
         "signed_cover",
         "standing",
@@ -95,7 +95,7 @@ class Place:
         self.ledger = Ledger()
         self.confidences: list[float] = []
         self.votes: dict[str, float] = {}
-        self.share: dict[str, float] = {}
+        self.class_share: dict[str, float] = {}
         self.class_name = ""
         self.scores: list[float] = []
         self.derelict_looks = 0
@@ -122,23 +122,35 @@ class Place:
     def vote(self, candidate: Candidate, settings: MemorySettings) -> None:
         """Take in what a detection says of the thing."""
         votes = self.votes
-        for name, weight in candidate.votes:
-            votes[name] = votes.get(name, 0.0) + weight
+        if candidate.votes:
+            for name, weight in candidate.votes:
+                votes[name] = votes.get(name, 0.0) + weight
+        else:
+            name = candidate.class_name
+            votes[name] = votes.get(name, 0.0) - candidate.rank
         confidences = self.confidences
-        confidences.append(candidate.confidence)
+        confidences.append(-candidate.rank)
         if len(confidences) > settings.recent_looks:
             del confidences[0]
         if candidate.derelict is not None:
             self.scores = [*self.scores, candidate.derelict][-settings.scored_looks :]
             self.derelict_looks += 1
-        if len(votes) != 1 or not self.share:
+        if len(votes) != 1 or not self.class_share:
             self._count()
 
     def _count(self) -> None:
         """Count the votes."""
-        total = sum(self.votes.values())
-        self.share = {name: self.votes[name] / total for name in sorted(self.votes)}
-        self.class_name = min(self.share, key=lambda name: (-self.share[name], name))
+        votes, share = self.votes, self.class_share
+        total = sum(votes.values())
+        names = share if share.keys() == votes.keys() else sorted(votes)
+        self.class_share = share = {name: votes[name] / total for name in names}
+        self.class_name = max(share, key=share.__getitem__)
+
+    def rate(self, *, detected: bool) -> None:
+        """Learn how often the thing is detected where nothing hides it."""
+        self.rated_looks += 1
+        step = max(_DETECTION_RATE, 1 / (self.rated_looks + _PRIOR_LOOKS))
+        self.detection_rate += step * (detected - self.detection_rate)
 
     def is_steady(self, box: Box, share: float) -> bool:
         """Whether a box differs from the known one by no more than detectors wobble.
@@ -170,12 +182,14 @@ class Place:
         """
         if seen:
             self.last_seen_us = now
-            if not unknown and (self.seen or self.missed_looks):
-                if self.missed_looks:
-                    self.ledger.flickered()
-                    self.missed_looks = 0
-                    self.seen = True
+            if self.seen and not unknown:
                 self.ledger.observed_us += pause
+                return
+            if self.missed_looks and not unknown:
+                self.ledger.flickered()
+                self.ledger.observed_us += pause
+                self.missed_looks = 0
+                self.seen = True
                 return
         if (
             missed
@@ -290,31 +304,66 @@ class Place:
         self.absent = True
         return other
 
-    def snapshot(self, ended_us: int | None = None) -> Sighting:
+    ended_s: None = None
+    """What has ended is a snapshot."""
+
+    @property
+    def confidence(self) -> float:
+        """See :class:`~vision.observe.sighting.Sighting`, like all that follow."""
+        mean = sum(self.confidences) / len(self.confidences)
+        return mean if mean < 1.0 else 1.0
+
+    @property
+    def first_seen_s(self) -> float:  # noqa: D102
+        return self.first_seen_us / 1e6
+
+    @property
+    def last_seen_s(self) -> float:  # noqa: D102
+        return self.last_seen_us / 1e6
+
+    @property
+    def absent_since_s(self) -> float | None:  # noqa: D102
+        return self.last_seen_us / 1e6 if self.absent else None
+
+    @property
+    def dwell(self) -> Dwell:  # noqa: D102
+        return self.ledger.dwell()
+
+    @property
+    def derelict(self) -> float | None:  # noqa: D102
+        return robust_mean(self.scores)
+
+    @property
+    def sign_from_s(self) -> float:  # noqa: D102
+        return self.sign_from_us / 1e6
+
+    @property
+    def in_doubt(self) -> bool:  # noqa: D102
+        return self.doubt is not None and self.doubt.away_s > _DOUBTED_AFTER_S
+
+    def snapshot(self, ended_us: int | None = None) -> Snapshot:
         """The sighting as it is known now.
 
         Args:
             ended_us: When it is given up, if it is.
         """
-        last_seen_s = self.last_seen_us / 1e6
-        confidence = sum(self.confidences) / len(self.confidences)
-        return Sighting(
+        return Snapshot(
             self.id,
             self.class_name,
-            self.share,
+            self.class_share,
             self.box,
-            confidence if confidence < 1.0 else 1.0,
-            self.first_seen_us / 1e6,
-            last_seen_s,
-            last_seen_s if self.absent else None,
+            self.confidence,
+            self.first_seen_s,
+            self.last_seen_s,
+            self.absent_since_s,
             None if ended_us is None else ended_us / 1e6,
             self.ledger.dwell(until_last_seen=ended_us is not None),
             self.looks_seen,
             self.standing,
-            robust_mean(self.scores) if self.scores else None,
+            self.derelict,
             self.derelict_looks,
-            self.sign_from_us / 1e6,
-            self.doubt is not None and self.doubt.away_s > _DOUBTED_AFTER_S,
+            self.sign_from_s,
+            self.in_doubt,
         )
 
     def state(self) -> dict[str, Any]:
@@ -346,6 +395,7 @@ class Place:
         place.scores = list(state["scores"])
         place.likeness = Likeness(state["likeness"]) if state["likeness"] else None
         place.doubt = Doubt.restored(state["doubt"]) if state["doubt"] else None
+        place.class_share = {}
         place._count()
         return place
 
@@ -353,6 +403,8 @@ class Place:
 FLICKER_LOOKS = 5
 """So many misses in a row of a thing in plain view may be the detector's flicker."""
 
+_DETECTION_RATE = 0.05
+_PRIOR_LOOKS = 3
 _NEW_RATE = 0.6
 _NEW_STEADINESS = 0.85
 _DOUBTED_AFTER_S = 60.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 Box = tuple[float, float, float, float]
 """``x1, y1, x2, y2`` in pixels of the frame."""
@@ -28,8 +28,10 @@ class Dwell(NamedTuple):
         return self.observed_s + self.bridged_s + self.unknown_s
 
 
-class Sighting(NamedTuple):
-    """Snapshot of one sighting after a look.
+class Sighting(Protocol):
+    """One sighting as it is known after a look: a :class:`Snapshot`, or the memory's own record.
+
+    The latter goes on changing: whoever keeps it over the next look keeps what it will be then.
 
     Attributes:
         id: Number of the sighting, unique in its stream, rising in order of first sight.
@@ -52,6 +54,58 @@ class Sighting(NamedTuple):
         in_doubt: It was out of sight for so long that another thing may have come, and how it
             looks has not been compared yet.
     """
+
+    @property
+    def id(self) -> int: ...  # noqa: D102
+
+    @property
+    def class_name(self) -> str: ...  # noqa: D102
+
+    @property
+    def class_share(self) -> dict[str, float]: ...  # noqa: D102
+
+    @property
+    def box(self) -> Box: ...  # noqa: D102
+
+    @property
+    def confidence(self) -> float: ...  # noqa: D102
+
+    @property
+    def first_seen_s(self) -> float: ...  # noqa: D102
+
+    @property
+    def last_seen_s(self) -> float: ...  # noqa: D102
+
+    @property
+    def absent_since_s(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def ended_s(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def dwell(self) -> Dwell: ...  # noqa: D102
+
+    @property
+    def looks_seen(self) -> int: ...  # noqa: D102
+
+    @property
+    def standing(self) -> bool: ...  # noqa: D102
+
+    @property
+    def derelict(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def derelict_looks(self) -> int: ...  # noqa: D102
+
+    @property
+    def sign_from_s(self) -> float: ...  # noqa: D102
+
+    @property
+    def in_doubt(self) -> bool: ...  # noqa: D102
+
+
+class Snapshot(NamedTuple):
+    """A :class:`Sighting` as it was after one look."""
 
     id: int
     class_name: str

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from vision.observe.families import family_of
+from vision.observe.families import FAMILIES, family_of
 from vision.observe.look import Look
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding
-from vision.rules.hours import ALWAYS, Hours
+from vision.rules.hours import ALWAYS
 from vision.rules.settings import Count, RuleSettings, Seconds, Share
 from vision.rules.standing import (
     REST_INTERVAL_S,
-    Held,
-    WindowDwells,
+    StandingRule,
     finding_of,
-    first_zone,
     is_about_due,
     is_believed,
     is_new,
@@ -28,6 +26,7 @@ from vision.zones import Purpose, Zone
 
 _NON_MOTOR = "cycle"
 _FAMILIES = frozenset({"vehicle", _NON_MOTOR})
+_CLASSES = _FAMILIES | {name for name, family in FAMILIES.items() if family in _FAMILIES}
 _DERELICT = frozenset({"derelict_vehicle", "derelict_cycle"})
 _PLACES = frozenset(
     {Purpose.PARKING_BAY, Purpose.CARRIAGEWAY, Purpose.FOOTWAY, Purpose.GREEN, Purpose.WHOLE_FRAME}
@@ -85,7 +84,7 @@ class Settings(RuleSettings):
         return given
 
 
-class AbandonedVehicle:
+class AbandonedVehicle(StandingRule):
     """Vehicles, motor or not, that stay.
 
     Signs: ``derelict_look`` (it looks derelict and stood for the derelict dwell), ``unmoved`` (the
@@ -105,9 +104,11 @@ class AbandonedVehicle:
         self, settings: Settings, zones: Sequence[Zone], clock: SiteClock | None = None
     ) -> None:
         """Judge by these settings in these zones, by this clock."""
+        super().__init__(settings, zones, clock, _CLASSES)
         self._settings = settings
-        self._zones = tuple(zones)
-        self._hours = Hours(clock)
+        self._places = self._stands_in(_PLACES)
+        self._strict = self._stands_in(_NO_STOPPING)
+        self._has_windows = self._strict.have_windows
         non_motor_s = settings.non_motor_unmoved_s
         self._lengths_s = (
             settings.derelict_dwell_s,
@@ -115,19 +116,13 @@ class AbandonedVehicle:
             settings.unmoved_s if non_motor_s is None else non_motor_s,
             settings.no_stopping_dwell_s,
         )
-        self._strict = tuple(zone for zone in self._zones if zone.purpose in _NO_STOPPING)
-        self._has_windows = any(zone.schedule is not None for zone in self._strict)
-        self._dwells = WindowDwells()
-        self._held = Held()
-        self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
+        self._shortest_s = min(self._lengths_s)
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""
         findings = []
         held: dict[int, str] = {}
-        for sighting in sightings:
-            if sighting.ended_s is not None:
-                continue
+        for sighting in self._concerned(sightings):
             signs = self._signs(sighting, look)
             if signs:
                 _, zone, since_s = signs[0]
@@ -145,25 +140,15 @@ class AbandonedVehicle:
                 else:
                     since_s = self._hours.in_force_since_s(zone, look)
                     findings.append(permitted_now(sighting, place, since_s))
-        self._held.now(held)
-        self._dwells.keep([one.id for one in sightings if one.ended_s is None])
+        self._remember(held, sightings)
         return findings
 
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
         """A vehicle may just have stopped, or a dwell is about to expire."""
         return any(
             self._is_new(sighting, look) or self._is_about_due(sighting, look)
-            for sighting in sightings
+            for sighting in self._concerned(sightings)
         )
-
-    def state(self) -> dict[str, Any]:
-        """What is kept between looks."""
-        return {"held": self._held.state(), "dwells": self._dwells.state()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
-        self._held.restore(state["held"])
-        self._dwells.restore(state["dwells"])
 
     def _is_new(self, sighting: Sighting, look: Look) -> bool:
         return (
@@ -192,6 +177,8 @@ class AbandonedVehicle:
             return []
         share = self._settings.min_observed_share
         longest_s = stood_s(sighting)
+        if longest_s < self._shortest_s and not self._has_windows:
+            return []
         return [
             (sign, zone, since_s)
             for sign, dwell_s, zone, since_s in self._cases(
@@ -201,7 +188,7 @@ class AbandonedVehicle:
         ]
 
     def _concerns(self, sighting: Sighting) -> bool:
-        return family_of(sighting.class_name) in _FAMILIES and is_believed(
+        return sighting.class_name in _CLASSES and is_believed(
             sighting, self._settings.min_confidence, self._held
         )
 
@@ -242,9 +229,7 @@ class AbandonedVehicle:
             Sign, dwell, zone, and stream time from which the dwell counts.
         """
         settings = self._settings
-        strict = None
-        if self._strict:
-            strict = first_zone(sighting, self._strict, _NO_STOPPING, look, self._hours)
+        strict = self._strict.zone_of(sighting, look)
         signs = []
         if due(settings.derelict_dwell_s, ALWAYS):
             derelict = self._derelict(sighting)
@@ -260,7 +245,7 @@ class AbandonedVehicle:
             signs.append(("unmoved", unmoved_s))
         cases = []
         if signs:
-            place = strict or first_zone(sighting, self._zones, _PLACES, look, self._hours)
+            place = strict or self._places.zone_of(sighting, look)
             if place is not None:
                 cases = [(sign, dwell_s, place, ALWAYS) for sign, dwell_s in signs]
         if strict is not None:

@@ -294,14 +294,7 @@ class ConstructionDust:
 
     def _dust(self, look: Look) -> list[tuple[float, Box]]:
         """Confidence and box of each plume in a look, faint ones too, most confident first."""
-        dust = [
-            (confidence, (x1, y1, x2, y2))
-            for (x1, y1, x2, y2), confidence in (
-                (row.tolist(), confidence)
-                for row, confidence, name in look.detections.rows()
-                if name == _CLASS
-            )
-        ]
+        dust = [(confidence, box) for box, confidence, _ in look.detections.of((_CLASS,))]
         return sorted(dust, key=lambda plume: (-plume[0], plume[1]))
 
     def _is_fog(self, look: Look, dust: Sequence[tuple[float, Box]]) -> bool:
@@ -332,14 +325,8 @@ class ConstructionDust:
         if not dust:
             return ()
         night = self._night is not None and self._hours.holds(self._night, look)
-        lamps = [
-            (x1, y1, x2, y2)
-            for (x1, y1, x2, y2), name in (
-                (row.tolist(), name)
-                for row, _, name in look.detections.rows()
-                if night and family_of(name) in _LAMPS
-            )
-        ]
+        lit = {name for name in look.detections.names if night and family_of(name) in _LAMPS}
+        lamps = [box for box, _, _ in look.detections.of(lit)]
         return tuple(
             _Plume(
                 confidence,

@@ -12,15 +12,12 @@ from vision.observe.boxes import area
 from vision.observe.look import Look
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding
-from vision.rules.hours import Hours
 from vision.rules.settings import RuleSettings, Seconds, Share
 from vision.rules.standing import (
     LYING_ABOUT,
     ON_SITE,
-    Held,
-    WindowDwells,
+    StandingRule,
     finding_of,
-    first_zone,
     is_about_due,
     is_believed,
     is_new,
@@ -100,7 +97,7 @@ class _Place:
     allowed: bool
 
 
-class DebrisPile:
+class DebrisPile(StandingRule):
     """Heaps that lie beyond a dwell, except on ``site`` zones.
 
     At a ``collection_point`` bins and waste may wait while its schedule holds; what is left there
@@ -117,21 +114,15 @@ class DebrisPile:
         self, settings: Settings, zones: Sequence[Zone], clock: SiteClock | None = None
     ) -> None:
         """Judge by these settings in these zones, by this clock."""
-        self._settings = settings
-        self._zones = tuple(zones)
-        self._hours = Hours(clock)
         matter = settings.matter
-        self._classes = {
-            "debris_pile",
-            *matter.waste,
-            *matter.material,
-            *matter.rubble,
-            *(["overflow_bin"] if settings.overflow_bins else []),
-        }
+        bins = ["overflow_bin"] if settings.overflow_bins else []
+        classes = {"debris_pile", *matter.waste, *matter.material, *matter.rubble, *bins}
+        super().__init__(settings, zones, clock, classes)
+        self._settings = settings
+        self._site = self._stands_in(ON_SITE)
+        self._places = self._stands_in(LYING_ABOUT)
+        self._points = self._stands_in(_COLLECTION)
         self._first_share: dict[int, float] = {}
-        self._held = Held()
-        self._dwells = WindowDwells()
-        self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""
@@ -139,8 +130,8 @@ class DebrisPile:
         held: dict[int, str] = {}
         frame_area = look.frame_size[0] * look.frame_size[1]
         first_share = {}
-        for sighting in sightings:
-            if sighting.ended_s is not None or not sighting.standing:
+        for sighting in self._concerned(sightings):
+            if not sighting.standing:
                 continue
             place = self._place(sighting, look)
             earlier = self._held.zone_of(sighting)
@@ -165,36 +156,30 @@ class DebrisPile:
             elif earlier is not None:
                 held[sighting.id] = earlier
         self._first_share = first_share
-        self._held.now(held)
-        self._dwells.keep([one.id for one in sightings if one.ended_s is None])
+        self._remember(held, sightings)
         return findings
 
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
         """A heap may just have been dumped, or its dwell is about to expire."""
         return any(
-            sighting.class_name in self._classes
-            and (place := self._place(sighting, look)) is not None
+            (place := self._place(sighting, look)) is not None
             and not place.allowed
             and (
                 is_new(sighting, look)
                 or is_about_due(sighting, self._settings.dwell_s, place.since_s)
             )
-            for sighting in sightings
+            for sighting in self._concerned(sightings)
         )
 
     def state(self) -> dict[str, Any]:
         """What is kept between looks."""
-        return {
-            "first_share": [[number, share] for number, share in self._first_share.items()],
-            "held": self._held.state(),
-            "dwells": self._dwells.state(),
-        }
+        first_share = [[number, share] for number, share in self._first_share.items()]
+        return {**super().state(), "first_share": first_share}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
+        super().restore(state)
         self._first_share = dict(state["first_share"])
-        self._held.restore(state["held"])
-        self._dwells.restore(state["dwells"])
 
     def _has_stood(self, sighting: Sighting, place: _Place) -> bool:
         return self._dwells.has_stood(
@@ -220,17 +205,17 @@ class DebrisPile:
         if (
             sighting.class_name not in self._classes
             or not is_believed(sighting, self._settings.min_confidence, self._held)
-            or first_zone(sighting, self._zones, ON_SITE, look, self._hours) is not None
+            or self._site.zone_of(sighting, look) is not None
         ):
             return None
-        drawn = first_zone(sighting, self._zones, LYING_ABOUT, look)
-        if drawn is None:
+        drawn = self._places.drawn(sighting, look)
+        if not drawn:
             return None
-        zone = first_zone(sighting, self._zones, LYING_ABOUT, look, self._hours)
+        zone = self._places.zone_of(sighting, look)
         if zone is None:
-            return _Place(drawn, self._hours.in_force_since_s(drawn, look), True)
+            return _Place(drawn[0], self._hours.in_force_since_s(drawn[0], look), True)
         since_s = self._hours.in_force_since_s(zone, look)
-        point = first_zone(sighting, self._zones, _COLLECTION, look)
+        point = next(iter(self._points.drawn(sighting, look)), None)
         if point is None or self._matter(sighting) in self._settings.never_collected:
             return _Place(zone, since_s, False)
         point_since_s = self._hours.in_force_since_s(point, look)

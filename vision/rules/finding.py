@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from vision.observe.look import Look
 from vision.observe.sighting import Box, Sighting
@@ -32,8 +32,7 @@ Verification = Literal["still_there", "cannot_see", "gone"]
 """What a look says of a violation. Cannot see is neither of the others."""
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """A rule holds after this look, or, with a ``relief``, says why it does not.
 
     A rule that names neither for a thing says nothing about it: the place could not be seen.
@@ -202,3 +201,13 @@ class Violation:
     permit_id: str | None = None
     recurrence_of: Earlier | None = None
     recurrences: int = 0
+
+    def but(self, **changes: Any) -> Violation:
+        """The same but for some fields, as by :func:`dataclasses.replace`, at a fifth of its cost.
+
+        What stands is seen again in every look.
+        """
+        other = object.__new__(Violation)
+        other.__dict__.update(self.__dict__)
+        other.__dict__.update(changes)
+        return other

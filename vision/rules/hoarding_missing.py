@@ -269,15 +269,14 @@ class HoardingMissing:
         """Boxes of hoardings, and of what may hide them."""
         hoardings: list[Box] = []
         hiding: list[Box] = []
-        for row, confidence, name in look.detections.rows():
-            x1, y1, x2, y2 = row.tolist()
+        for box, confidence, name in look.detections.of(look.detections.names):
             if name in _COVERING and confidence >= self._settings.min_confidence:
-                hoardings.append((x1, y1, x2, y2))
+                hoardings.append(box)
             elif (
                 family_of(name) in _HIDING_FAMILIES
                 and confidence >= self._settings.hiding_confidence
             ):
-                hiding.append((x1, y1, x2, y2))
+                hiding.append(box)
         return as_array(sorted(hoardings)), as_array(sorted(hiding))
 
     def _observe(

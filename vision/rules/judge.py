@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from vision.errors import InputError
 from vision.observe.look import Affine, Health, Look, carried_box, inverse
 from vision.observe.memory import SightingMemory
-from vision.observe.sighting import Sighting
+from vision.observe.place import Place
+from vision.observe.sighting import Sighting, Snapshot
 from vision.rules.finding import Finding, Rule, Violation
-from vision.rules.hours import Hours, ignored
+from vision.rules.hours import Hours
 from vision.rules.lifecycle import END_AFTER_S, LifeEvent, Lives
+from vision.rules.places import StandsIn
 from vision.schedule import SiteClock
 from vision.zones import Purpose, Zone
 
 STATE_VERSION = 1
+
+_Some = TypeVar("_Some", bound=Sighting)
 
 
 class Judge:
@@ -47,34 +50,42 @@ class Judge:
         """
         self._rules = tuple(rules)
         self._memory = memory
-        self._ignore = tuple(zone for zone in zones if zone.purpose is Purpose.IGNORE)
-        self._hours = Hours(clock)
+        self._ignore = StandsIn(zones, frozenset({Purpose.IGNORE}), Hours(clock))
         self._lives = Lives(camera_id=camera_id, end_after_s=end_after_s)
-        self._sightings: tuple[Sighting, ...] = ()
+        self._alive: Sequence[Place] = ()
+        self._sightings: Sequence[Sighting] = ()
+        self._look: Look | None = None
 
-    def look(self, look: Look) -> bool:
+    def look(self, look: Look) -> None:
         """Judge the next look of the stream.
-
-        Returns:
-            Whether a rule wants a closer look, that is looks at the active rate.
 
         Raises:
             ValueError: The look is not later than the one before.
         """
         to_view, look = look.to_view, look.registered()
-        sightings = self._memory.update(look)
-        self._lives.begin(look, [one for one in sightings if one.ended_s is not None])
-        self._sightings = self._judged(sightings, look)
+        ended = self._memory.take_in(look)
+        self._lives.begin(look, ended)
+        self._alive = self._judged(self._memory.alive, look)
+        self._sightings = [*self._alive, *self._judged(ended, look)] if ended else self._alive
         if look.health is not Health.OK:
+            self._look = None
             self._lives.blind(look)
-            return False
-        wants = False
+            return
+        self._look = look
         for rule in self._rules:
             for finding in rule.judge(look, self._sightings):
                 self._lives.enter(rule, _in_frame(finding, to_view), look)
-            wants = rule.wants_closer_look(look, self._sightings) or wants
         self._lives.finish_look(look)
-        return wants
+
+    def wants_closer_look(self) -> bool:
+        """Whether a rule wants looks at the active rate after the last look.
+
+        What is asked of archives that are judged again is asked of recordings alone: it costs.
+        """
+        look = self._look
+        return look is not None and any(
+            rule.wants_closer_look(look, self._sightings) for rule in self._rules
+        )
 
     def finish(self) -> list[Violation]:
         """All violations of the stream, once it is over.
@@ -104,9 +115,9 @@ class Judge:
         """Violations that are over; the judge forgets them, so that it can run for years."""
         return self._lives.take_over()
 
-    def open_sightings(self) -> tuple[Sighting, ...]:
+    def open_sightings(self) -> tuple[Snapshot, ...]:
         """Sightings that are judged and alive after the last look, by rising id."""
-        return tuple(sighting for sighting in self._sightings if sighting.ended_s is None)
+        return tuple(place.snapshot() for place in self._alive)
 
     def state(self) -> dict[str, Any]:
         """What memory, rules and violations are at, JSON-able; see :meth:`restore`.
@@ -116,7 +127,7 @@ class Judge:
         return {
             "version": STATE_VERSION,
             "memory": self._memory.state(),
-            "sightings": [one.id for one in self.open_sightings()],
+            "sightings": [place.id for place in self._alive],
             "rules": {rule.kind: rule.state() for rule in self._rules},
             "lives": self._lives.state(),
         }
@@ -142,19 +153,18 @@ class Judge:
             judged = set(state["sightings"])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"no state of a judge: {error!r}") from error
-        self._sightings = tuple(one for one in self._memory.sightings if one.id in judged)
+        self._alive = [place for place in self._memory.alive if place.id in judged]
+        self._sightings = self._alive
 
-    def _judged(self, sightings: tuple[Sighting, ...], look: Look) -> tuple[Sighting, ...]:
+    def _judged(self, sightings: Sequence[_Some], look: Look) -> Sequence[_Some]:
         """Sightings outside ``ignore`` zones."""
         if not self._ignore:
             return sightings
-        return tuple(
-            one for one in sightings if not ignored(one.box, self._ignore, look, self._hours)
-        )
+        return [one for one in sightings if self._ignore.zone_of(one, look) is None]
 
 
 def _in_frame(finding: Finding, to_view: Affine | None) -> Finding:
     """A finding with its box in the frame as it is: evidence is cut from that."""
     if to_view is None:
         return finding
-    return replace(finding, box=carried_box(finding.box, inverse(to_view)))
+    return finding._replace(box=carried_box(finding.box, inverse(to_view)))

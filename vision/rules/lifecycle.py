@@ -8,7 +8,7 @@ times, or when what is there may be there. Hidden, blurred, given up by the memo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -138,6 +138,7 @@ class Lives:
         self._events: list[LifeEvent] = []
         self._last_s: float | None = None
         self._stated: dict[tuple[str, str], bool] = {}
+        self._any_lost = False
 
     def begin(self, look: Look, ended: Sequence[Sighting]) -> None:
         """Begin with a look.
@@ -147,12 +148,13 @@ class Lives:
             ended: Sightings that ended with it.
         """
         self._stated = {}
+        self._any_lost = any(case.lost for case in self._cases.values())
         for sighting in ended:
             for case_key in [key for key in self._cases if key[1] == key_of(sighting)]:
                 if sighting.absent_since_s is not None:
                     self._end(case_key, look, "gone")
                 else:
-                    self._cases[case_key].lost = True
+                    self._cases[case_key].lost = self._any_lost = True
 
     def blind(self, look: Look) -> None:
         """A look could not see."""
@@ -177,7 +179,8 @@ class Lives:
             self._cases[case_key] = case
         self._continue(case, finding, look)
         self._stated[case_key] = finding.last_seen_s >= look.time_s
-        self._merge_lost(case_key, case, look)
+        if self._any_lost:
+            self._merge_lost(case_key, case, look)
         life = case.life
         if not case.raised:
             waited_s = look.time_s - case.violation.noticed_s
@@ -189,7 +192,7 @@ class Lives:
             and len(case.violation.still_s) < life.max_repeats
             and look.time_s - case.told_s >= life.repeat_s
         ):
-            case.violation = replace(case.violation, still_s=(*case.violation.still_s, look.time_s))
+            case.violation = case.violation.but(still_s=(*case.violation.still_s, look.time_s))
             self._tell(Step.STILL, case, look)
 
     def finish_look(self, look: Look) -> None:
@@ -300,7 +303,8 @@ class Lives:
         for case_key in [key for key in self._cases if _is_low(key[0])]:
             case = self._cases[case_key]
             if case.pose == look.pose and iou(case.place, place) >= NAMED_IOU:
-                finding = replace(finding, since_s=min(finding.since_s, case.violation.start_s))
+                since_s = min(finding.since_s, case.violation.start_s)
+                finding = finding._replace(since_s=since_s)
                 if self._end(case_key, look, "merged"):
                     self._over.pop()
         return finding
@@ -338,24 +342,31 @@ class Lives:
         case.place, case.pose = _fractions(finding.box, look), look.pose
         known = case.violation
         better = finding.confidence > known.confidence and finding.last_seen_s == look.time_s
-        case.violation = replace(
-            known,
-            last_seen_s=max(known.last_seen_s, finding.last_seen_s),
-            looks_seen=max(known.looks_seen, finding.looks_seen),
-            signs=_joined(known.signs, finding.signs),
-            basis=finding.basis if known.basis == "composition" else known.basis,
-            class_names=_joined(known.class_names, finding.class_names),
-            permit_id=known.permit_id or finding.permit_id,
-            box=finding.box if better else known.box,
-            confidence=finding.confidence if better else known.confidence,
-            best_s=look.time_s if better else known.best_s,
-        )
+        changes: dict[str, Any] = {
+            "last_seen_s": max(known.last_seen_s, finding.last_seen_s),
+            "looks_seen": max(known.looks_seen, finding.looks_seen),
+        }
+        if finding.signs != known.signs:
+            changes["signs"] = _joined(known.signs, finding.signs)
+        if finding.class_names != known.class_names:
+            changes["class_names"] = _joined(known.class_names, finding.class_names)
+        if known.basis == "composition":
+            changes["basis"] = finding.basis
+        if known.permit_id is None:
+            changes["permit_id"] = finding.permit_id
+        if better:
+            changes |= {
+                "box": finding.box,
+                "confidence": finding.confidence,
+                "best_s": look.time_s,
+            }
+        case.violation = known.but(**changes)
 
     def _relieve(self, case_key: tuple[str, str], finding: Finding, look: Look) -> None:
         case = self._cases[case_key]
         if finding.relief is Relief.PERMITTED:
-            case.violation = replace(
-                case.violation, last_seen_s=max(case.violation.last_seen_s, finding.last_seen_s)
+            case.violation = case.violation.but(
+                last_seen_s=max(case.violation.last_seen_s, finding.last_seen_s)
             )
             self._end(case_key, look, "permitted", min(finding.since_s, look.time_s))
         elif finding.relief is Relief.OVER:
@@ -374,8 +385,7 @@ class Lives:
         past = self._recurring(case, look)
         if past is not None:
             self._past.remove(past)
-        case.violation = replace(
-            case.violation,
+        case.violation = case.violation.but(
             raised_s=look.time_s,
             recurrence_of=past.earlier if past else None,
             recurrences=past.recurrences + 1 if past else 0,
@@ -405,7 +415,7 @@ class Lives:
     def _verify(self, case: _Case, *, seen: bool) -> None:
         verification: Verification = "still_there" if seen else "cannot_see"
         if case.violation.verification != verification:
-            case.violation = replace(case.violation, verification=verification)
+            case.violation = case.violation.but(verification=verification)
 
     def _end(
         self,
@@ -424,8 +434,7 @@ class Lives:
             return False
         known = case.violation
         end_s = known.last_seen_s if at_s is None else max(at_s, known.start_s)
-        case.violation = replace(
-            known,
+        case.violation = known.but(
             end_s=end_s,
             end_noticed_s=look.time_s,
             end_reason=reason,
@@ -465,10 +474,11 @@ def _fractions(box: Box, look: Look) -> Box:
 def _is_empty(case: _Case, look: Look) -> bool:
     """Whether nothing stands at a place and nothing hides it."""
     place = scaled(case.place, *look.frame_size)
-    rows = [row.tolist() for row, _, name in look.detections.rows() if name not in FLAT]
-    if not rows:
+    solid = set(look.detections.names) - FLAT
+    boxes = [box for box, _, _ in look.detections.of(solid)]
+    if not boxes:
         return True
-    shared = intersections(as_array([place]), as_array([(a, b, c, d) for a, b, c, d in rows]))
+    shared = intersections(as_array([place]), as_array(boxes))
     return float(shared.sum()) < HIDING_SHARE * max(area(place), 1e-9)
 
 

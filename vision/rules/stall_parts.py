@@ -134,7 +134,10 @@ class Ensemble:
     looks_seen: int = 0
     stood: bool = False
     key: str | None = None
-    parts: dict[int, Sighting] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        """Begin without parts: they are known by their sightings, which are not handed over."""
+        self.parts: dict[int, Sighting] = {}
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -272,8 +275,6 @@ class Ensembles:
         state: dict[str, Any] = _STATE.dump_python(
             _State(self._open, self._people, self._last_s, self._pose, self._next_id), mode="json"
         )
-        for ensemble in state["open"]:
-            del ensemble["parts"]
         return state
 
     def restore(self, state: Mapping[str, Any]) -> list[Ensemble]:
@@ -293,12 +294,9 @@ class Ensembles:
 
     def _people_in(self, look: Look) -> tuple[_Person, ...]:
         people = (
-            _Person((x1, y1, x2, y2), confidence)
-            for (x1, y1, x2, y2), confidence in (
-                (row.tolist(), confidence)
-                for row, confidence, name in look.detections.rows()
-                if name in self._parts.seller and confidence >= self._seller_confidence
-            )
+            _Person(box, confidence)
+            for box, confidence, _ in look.detections.of(self._parts.seller)
+            if confidence >= self._seller_confidence
         )
         found = [p for p in people if p.height > 0 and self._stands_in(p.box, look)]
         return tuple(sorted(found, key=lambda p: (-p.confidence, p.box)))

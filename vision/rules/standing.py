@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from vision.observe.look import Look
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding, Relief, relieved
 from vision.rules.hours import ALWAYS, Hours
+from vision.rules.places import StandsIn
+from vision.rules.settings import RuleSettings
+from vision.schedule import SiteClock
 from vision.zones import Purpose, Zone
 
 REST_INTERVAL_S = 10.0
@@ -42,32 +45,6 @@ ON_SITE = frozenset({Purpose.SITE})
 def key_of(sighting: Sighting) -> str:
     """Key of findings about a sighting."""
     return f"sighting-{sighting.id}"
-
-
-def first_zone(
-    sighting: Sighting,
-    zones: Sequence[Zone],
-    purposes: frozenset[Purpose],
-    look: Look,
-    hours: Hours | None = None,
-) -> Zone | None:
-    """First drawn zone of these purposes in which a sighting stands.
-
-    Args:
-        sighting: The sighting.
-        zones: Zones to choose from.
-        purposes: Purposes that count.
-        look: The look.
-        hours: With it, only zones whose schedule holds at the look count.
-    """
-    for zone in zones:
-        if (
-            zone.purpose in purposes
-            and (zone.purpose is Purpose.WHOLE_FRAME or zone.holds(sighting.box, look.frame_size))
-            and (hours is None or hours.in_force(zone, look))
-        ):
-            return zone
-    return None
 
 
 def is_believed(sighting: Sighting, min_confidence: float, held: Container[int]) -> bool:
@@ -152,10 +129,11 @@ class WindowDwells:
             and observed_s >= min_observed_share * dwell_s
         )
 
-    def keep(self, ids: Collection[int]) -> None:
-        """Forget all sightings but these."""
+    def keep(self, sightings: Sequence[Sighting]) -> None:
+        """Forget all sightings but those of these that have not ended."""
         if self._noted:
-            self._noted = {key: noted for key, noted in self._noted.items() if key[0] in ids}
+            alive = {one.id for one in sightings if one.ended_s is None}
+            self._noted = {key: noted for key, noted in self._noted.items() if key[0] in alive}
 
     def state(self) -> list[list[Any]]:
         """What is noted, in plain types."""
@@ -194,6 +172,62 @@ class Held:
     def restore(self, state: Iterable[tuple[int, str]]) -> None:
         """Go on from a :meth:`state`."""
         self._zones = dict(state)
+
+
+class StandingRule:
+    """What the rules about things that stand keep: for which one held, and dwells in windows.
+
+    A rule is a subclass with a ``judge`` that ends with :meth:`_remember`. Only sightings of its
+    classes, and those that it holds for, are of any interest to it: most things in a street are
+    none of the business of most rules.
+    """
+
+    def __init__(
+        self,
+        settings: RuleSettings,
+        zones: Sequence[Zone],
+        clock: SiteClock | None,
+        classes: Container[str],
+    ) -> None:
+        """Judge sightings of these classes in these zones, by this clock."""
+        self._zones = tuple(zones)
+        self._hours = Hours(clock)
+        self._classes = classes
+        self._held = Held()
+        self._dwells = WindowDwells()
+        self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
+
+    def state(self) -> dict[str, Any]:
+        """What is kept between looks."""
+        return {"held": self._held.state(), "dwells": self._dwells.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._held.restore(state["held"])
+        self._dwells.restore(state["dwells"])
+
+    def _stands_in(self, purposes: frozenset[Purpose]) -> StandsIn:
+        """The zones of some purposes."""
+        return StandsIn(self._zones, purposes, self._hours)
+
+    def _concerned(self, sightings: Sequence[Sighting]) -> list[Sighting]:
+        """Those that are alive, and of the rule's classes or held."""
+        classes, held = self._classes, self._held
+        return [
+            one
+            for one in sightings
+            if (one.class_name in classes or one.id in held) and one.ended_s is None
+        ]
+
+    def _remember(self, held: Mapping[int, str], sightings: Sequence[Sighting]) -> None:
+        """End a look.
+
+        Args:
+            held: Sightings for which the rule holds now, with their zones.
+            sightings: All of the look.
+        """
+        self._held.now(held)
+        self._dwells.keep(sightings)
 
 
 def is_new(sighting: Sighting, look: Look) -> bool:

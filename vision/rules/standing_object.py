@@ -10,16 +10,13 @@ from vision.observe.families import STANDING_OBJECT
 from vision.observe.look import Look
 from vision.observe.sighting import Sighting
 from vision.rules.finding import Finding, Relief, relieved
-from vision.rules.hours import Hours
 from vision.rules.settings import RuleSettings, Seconds, Share
 from vision.rules.standing import (
     LYING_ABOUT,
     NAMED_IOU,
     ON_SITE,
-    Held,
-    WindowDwells,
+    StandingRule,
     finding_of,
-    first_zone,
     is_about_due,
     is_believed,
     is_new,
@@ -49,7 +46,7 @@ class Settings(RuleSettings):
     take_over_s: Seconds = 3600.0
 
 
-class StandingObject:
+class StandingObject(StandingRule):
     """Things of class ``standing_object`` that stand beyond a dwell, except on ``site`` zones.
 
     A thing that the detector names at the same place is left to the rule of that name.
@@ -63,21 +60,19 @@ class StandingObject:
         self, settings: Settings, zones: Sequence[Zone], clock: SiteClock | None = None
     ) -> None:
         """Judge by these settings in these zones, by this clock."""
+        super().__init__(settings, zones, clock, frozenset({STANDING_OBJECT}))
         self._settings = settings
-        self._zones = tuple(zones)
-        self._hours = Hours(clock)
-        self._held = Held()
-        self._dwells = WindowDwells()
+        self._site = self._stands_in(ON_SITE)
+        self._places = self._stands_in(LYING_ABOUT)
         self._named_since_s: dict[int, float] = {}
-        self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""
         findings = []
         held: dict[int, str] = {}
         named_since_s: dict[int, float] = {}
-        for sighting in sightings:
-            if sighting.ended_s is not None or not sighting.standing:
+        for sighting in self._concerned(sightings):
+            if not sighting.standing:
                 continue
             drawn = self._drawn(sighting, look)
             earlier = self._held.zone_of(sighting)
@@ -85,7 +80,7 @@ class StandingObject:
                 if earlier is not None:
                     held[sighting.id] = earlier
                 continue
-            zone = first_zone(sighting, self._zones, LYING_ABOUT, look, self._hours)
+            zone = self._places.zone_of(sighting, look)
             if self._has_name(sighting, sightings):
                 if earlier is None:
                     continue
@@ -106,9 +101,8 @@ class StandingObject:
                     held[sighting.id] = zone.id
                 elif earlier is not None:
                     held[sighting.id] = earlier
-        self._held.now(held)
+        self._remember(held, sightings)
         self._named_since_s = named_since_s
-        self._dwells.keep([one.id for one in sightings if one.ended_s is None])
         return findings
 
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
@@ -116,23 +110,18 @@ class StandingObject:
         return any(
             (is_new(sighting, look) or is_about_due(sighting, self._settings.dwell_s))
             and self._drawn(sighting, look) is not None
-            and first_zone(sighting, self._zones, LYING_ABOUT, look, self._hours) is not None
-            for sighting in sightings
-            if sighting.class_name == STANDING_OBJECT
+            and self._places.zone_of(sighting, look) is not None
+            for sighting in self._concerned(sightings)
         )
 
     def state(self) -> dict[str, Any]:
         """What is kept between looks."""
-        return {
-            "held": self._held.state(),
-            "dwells": self._dwells.state(),
-            "named_since_s": [[number, since_s] for number, since_s in self._named_since_s.items()],
-        }
+        since_s = [[number, since_s] for number, since_s in self._named_since_s.items()]
+        return {**super().state(), "named_since_s": since_s}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        self._held.restore(state["held"])
-        self._dwells.restore(state["dwells"])
+        super().restore(state)
         self._named_since_s = dict(state["named_since_s"])
 
     def _has_stood(self, sighting: Sighting, zone: Zone, since_s: float) -> bool:
@@ -146,10 +135,10 @@ class StandingObject:
             not self._settings.enabled
             or sighting.class_name != STANDING_OBJECT
             or not is_believed(sighting, self._settings.min_confidence, self._held)
-            or first_zone(sighting, self._zones, ON_SITE, look, self._hours) is not None
+            or self._site.zone_of(sighting, look) is not None
         ):
             return None
-        return first_zone(sighting, self._zones, LYING_ABOUT, look)
+        return next(iter(self._places.drawn(sighting, look)), None)
 
     def _has_name(self, sighting: Sighting, sightings: Sequence[Sighting]) -> bool:
         return any(

@@ -9,7 +9,7 @@ are one violation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -18,17 +18,15 @@ from vision.observe.boxes import area
 from vision.observe.look import Look
 from vision.observe.sighting import Box, Sighting
 from vision.rules.finding import Finding, Relief, relieved
-from vision.rules.hours import Hours, Permission, ignored
+from vision.rules.hours import Permission, ignored
 from vision.rules.settings import Count, RuleSettings, Seconds, Share
 from vision.rules.stall_parts import SELLER, Ensemble, Ensembles, StallParts
 from vision.rules.standing import (
     REST_INTERVAL_S,
     SETTLE_S,
     SETTLED_LOOKS,
-    Held,
-    WindowDwells,
+    StandingRule,
     finding_of,
-    first_zone,
     is_about_due,
     is_believed,
     is_new,
@@ -100,7 +98,7 @@ class _Unwanted:
         return ("dwell", "outside_permitted_hours") if over_time else ("dwell",)
 
 
-class StreetStall:
+class StreetStall(StandingRule):
     """Stalls that stand beyond a dwell where they may not.
 
     In a ``permitted_vending`` zone they may, during the hours of its schedule and its permits;
@@ -117,11 +115,9 @@ class StreetStall:
         self, settings: Settings, zones: Sequence[Zone], clock: SiteClock | None = None
     ) -> None:
         """Judge by these settings in these zones, by this clock."""
+        super().__init__(settings, zones, clock, frozenset({_CLASS}))
         self._settings = settings
-        self._zones = tuple(zones)
-        self._hours = Hours(clock)
-        self._held = Held()
-        self._dwells = WindowDwells()
+        self._places = self._stands_in(_PLACES)
         self._keys: dict[int, str] = {}
         self._reported: dict[str, str] = {}
         self._composed_in = tuple(
@@ -143,7 +139,6 @@ class StreetStall:
             stands_in=self._may_be_composed,
         )
         self._open: list[Ensemble] = []
-        self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look: stalls by class, then stalls by their parts."""
@@ -151,8 +146,8 @@ class StreetStall:
         complete = {one.id: one for one in self._open if self._has_stood(one)}
         findings = []
         held: dict[int, str] = {}
-        for sighting in sightings:
-            if sighting.ended_s is not None or not sighting.standing:
+        for sighting in self._concerned(sightings):
+            if not sighting.standing:
                 continue
             place = self._place(sighting, look)
             if isinstance(place, _Unwanted) and self._has_stood_in(sighting, place):
@@ -165,12 +160,11 @@ class StreetStall:
             elif isinstance(place, Permission):
                 key = self._keys.get(sighting.id, key_of(sighting))
                 relief = permitted_now(sighting, zone_id, place.since_s)
-                findings.append(replace(relief, key=key))
+                findings.append(relief._replace(key=key))
                 self._reported.pop(key, None)
             else:
                 held[sighting.id] = zone_id
-        self._held.now(held)
-        self._dwells.keep([one.id for one in sightings if one.ended_s is None])
+        self._remember(held, sightings)
         for one in complete.values():
             findings += self._judge_parts(one, look)
         findings += self._gone(sightings, look)
@@ -179,9 +173,7 @@ class StreetStall:
     def wants_closer_look(self, look: Look, sightings: Sequence[Sighting]) -> bool:
         """A stall may just have been set up, or its dwell is about to expire."""
         dwell_s = self._settings.dwell_s
-        return any(
-            self._is_due(sighting, look) for sighting in sightings if sighting.ended_s is None
-        ) or any(
+        return any(self._is_due(sighting, look) for sighting in self._concerned(sightings)) or any(
             one.key is None
             and (
                 (one.looks_seen < SETTLED_LOOKS and look.time_s - one.since_s < SETTLE_S)
@@ -193,8 +185,7 @@ class StreetStall:
     def state(self) -> dict[str, Any]:
         """What is kept between looks."""
         return {
-            "held": self._held.state(),
-            "dwells": self._dwells.state(),
+            **super().state(),
             "keys": [[sighting_id, key] for sighting_id, key in self._keys.items()],
             "reported": dict(self._reported),
             "ensembles": self._ensembles.state(),
@@ -202,15 +193,12 @@ class StreetStall:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        self._held.restore(state["held"])
-        self._dwells.restore(state["dwells"])
+        super().restore(state)
         self._keys = dict(state["keys"])
         self._reported = dict(state["reported"])
         self._open = self._ensembles.restore(state["ensembles"])
 
     def _is_due(self, sighting: Sighting, look: Look) -> bool:
-        if sighting.class_name != _CLASS:
-            return False
         place = self._place(sighting, look)
         return isinstance(place, _Unwanted) and (
             is_new(sighting, look) or is_about_due(sighting, self._settings.dwell_s, place.since_s)
@@ -225,12 +213,12 @@ class StreetStall:
         vending = self._vending(sighting.box, look)
         if vending is not None:
             return vending
-        zone = first_zone(sighting, self._zones, _PLACES, look, self._hours)
+        zone = self._places.zone_of(sighting, look)
         if zone is not None:
             return _Unwanted(zone, self._hours.in_force_since_s(zone, look))
-        closed = first_zone(sighting, self._zones, _PLACES, look)
-        if closed is not None:
-            return Permission(True, self._hours.in_force_since_s(closed, look))
+        closed = self._places.drawn(sighting, look)
+        if closed:
+            return Permission(True, self._hours.in_force_since_s(closed[0], look))
         return None
 
     def _vending(self, box: Box, look: Look) -> _Unwanted | Permission | None:
@@ -272,8 +260,8 @@ class StreetStall:
             one.key = self._keys.setdefault(sighting.id, one.key or finding.key)
             if complete.pop(one.id, None) is not None:
                 more = tuple(sign for sign in _signs(one) if sign not in finding.signs)
-                finding = replace(finding, signs=finding.signs + more)
-        return replace(finding, key=self._keys.get(sighting.id, finding.key))
+                finding = finding._replace(signs=finding.signs + more)
+        return finding._replace(key=self._keys.get(sighting.id, finding.key))
 
     def _judge_parts(self, one: Ensemble, look: Look) -> list[Finding]:
         """What holds for a stall by its parts that has stood."""
