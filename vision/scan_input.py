@@ -20,6 +20,7 @@ from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry
 from vision.errors import InputError
 from vision.evidence.collect import Material, collect_evidence
+from vision.frame_look import second_stage_of, standing_watch_of
 from vision.frames.frame import Frame
 from vision.frames.gate import ChangeGate, GateSettings
 from vision.frames.health import HealthWatch
@@ -34,14 +35,13 @@ from vision.observe.families import STANDING_OBJECT
 from vision.observe.look import Affine, Health, Look
 from vision.pipeline import Looker
 from vision.record import SourceRecord
-from vision.rules import abandoned_vehicle, standing_object
 from vision.rules.judge import Judge
 from vision.run_folder import RunFolder
 from vision.schedule import SiteClock
-from vision.second_stage import SecondStage, SecondStageSettings
+from vision.second_stage import SecondStage
 from vision.signing import Signing
 from vision.site import Camera, RuleSettings
-from vision.standing_watch import StandingWatch, StandingWatchSettings
+from vision.standing_watch import StandingWatch
 
 SAVE_EVERY_S = 10.0
 SAME_FRAME_S = 0.001
@@ -197,8 +197,8 @@ def scan_input(
         timezone=job.timezone,
     )
     began = time.perf_counter()
-    second_stage = _second_stage(job, classifier) if classifier else None
-    standing_watch = _standing_watch(job)
+    second_stage = second_stage_of(job.rules, classifier) if classifier else None
+    standing_watch = standing_watch_of(job.camera, job.rules)
     looking = _Looking(
         job, detector, second_stage, standing_watch, judge, watch, checkpoint, progress
     )
@@ -285,24 +285,6 @@ def material_of(job: Job, source: FrameSource, healthy_s: Sequence[float]) -> Ma
         stretch=recording.stretch if recording else None,
         start=source.info.start.value,
         healthy_s=healthy_s,
-    )
-
-
-def _second_stage(job: Job, classifier: Classifier) -> SecondStage:
-    settings = abandoned_vehicle.Settings.model_validate(job.rules.get("abandoned_vehicle", {}))
-    return SecondStage(classifier, SecondStageSettings(after_s=settings.second_stage_after_s))
-
-
-def _standing_watch(job: Job) -> StandingWatch | None:
-    settings = standing_object.Settings.model_validate(job.rules.get("standing_object", {}))
-    show = job.camera.standing_picture
-    if not settings.enabled and not show:
-        return None
-    return StandingWatch(
-        StandingWatchSettings(
-            propose=settings.enabled,
-            show_every_s=StandingWatchSettings().show_every_s if show else None,
-        )
     )
 
 
