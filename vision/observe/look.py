@@ -26,6 +26,8 @@ class Health(StrEnum):
     BLURRED = "blurred"
     COVERED = "covered"
     MOVED = "moved"
+    GAP = "gap"
+    """No picture came: the camera was gone."""
 
 
 @dataclass(frozen=True, eq=False)

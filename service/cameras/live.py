@@ -1,0 +1,316 @@
+"""All live cameras together: read, looked at in turn by one detector, watched, told."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from service.cameras.address import CameraSource
+from service.cameras.history import frame_of
+from service.cameras.reach import AddressPolicy
+from service.cameras.reader import Opener
+from service.cameras.schedule import LookSchedule, Shed
+from service.cameras.sink import CameraHealth, Sink
+from service.cameras.source import open_source
+from service.cameras.states import SourceState
+from service.cameras.supervisor import ReaderSettings, Supervisor, Taken
+from service.cameras.watch import CameraWatch, WatchSettings
+from vision.detect.classifier import Classifier
+from vision.detect.detector import Detector
+from vision.frames.looks import LookPolicy
+from vision.observe.look import Health
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 0.1
+_MAIN = "/main"
+
+
+@dataclass(frozen=True)
+class LiveCamera:
+    """One camera that is watched live.
+
+    Attributes:
+        watch: What it is judged by.
+        source: Where its pictures come from.
+        policy: How far apart its looks are.
+        detector: The detector that looks at it.
+    """
+
+    watch: WatchSettings
+    source: CameraSource
+    detector: Detector
+    policy: LookPolicy = field(default_factory=LookPolicy)
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.watch.camera.id
+
+
+@dataclass(frozen=True)
+class LiveCounts:
+    """What has happened since the start.
+
+    Attributes:
+        looks: Looks made, by camera.
+        failed: Looks that the detector failed.
+        shed: Looks that were due and not made.
+        restarts: Reader processes that were started anew, by reason.
+    """
+
+    looks: Mapping[str, int]
+    failed: int
+    shed: Shed
+    restarts: Mapping[str, int]
+
+
+class LiveCameras:
+    """Watches any number of cameras.
+
+    Args:
+        sink: What is told.
+        policy: Which hosts may be reached.
+        workers: Looks that are under way at a time.
+        readers: How reader processes are run.
+        classifier: Scores the crops of vehicles that stand; nothing is scored without it.
+        opener: Opens sources in the reader processes.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        policy: AddressPolicy,
+        *,
+        workers: int = 2,
+        readers: ReaderSettings | None = None,
+        classifier: Classifier | None = None,
+        opener: Opener = open_source,
+    ) -> None:
+        self._sink = sink
+        self._classifier = classifier
+        self._schedule = LookSchedule(capacity=workers + 1)
+        self._supervisor = Supervisor(
+            policy,
+            on_picture=self._on_picture,
+            on_health=self._on_health,
+            settings=readers or ReaderSettings(),
+            opener=opener,
+        )
+        self._lock = threading.RLock()
+        self._work = threading.Condition(self._lock)
+        self._cameras: dict[str, LiveCamera] = {}
+        self._watches: dict[str, CameraWatch] = {}
+        self._ready: deque[tuple[str, Taken]] = deque()
+        self._healths: dict[str, CameraHealth] = {}
+        self._views: dict[str, Health] = {}
+        self._main_wanted: dict[str, list[str]] = {}
+        self._looks: dict[str, int] = {}
+        self._failed = 0
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run_worker, name=f"look-{i}", daemon=True)
+            for i in range(workers)
+        ]
+        self._threads.append(threading.Thread(target=self._run_ticks, name="looks", daemon=True))
+
+    def start(self) -> None:
+        """Begin."""
+        self._supervisor.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End: looks under way are finished, everything is saved, readers are ended."""
+        self._stop.set()
+        with self._work:
+            self._work.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        self._supervisor.stop()
+        for watch in self._watches.values():
+            watch.save()
+        self._tell_healths()
+
+    def add(self, camera: LiveCamera) -> None:
+        """Watch a camera from now on, in place of one with the same id."""
+        self.remove(camera.id)
+        watch = CameraWatch(
+            camera.watch,
+            camera.detector,
+            self._sink,
+            classifier=self._classifier,
+            want_main=lambda violation_id: self._want_main(camera, violation_id),
+        )
+        with self._lock:
+            self._cameras[camera.id], self._watches[camera.id] = camera, watch
+            self._looks.setdefault(camera.id, 0)
+            self._schedule.add(camera.id, camera.policy, time.monotonic())
+        self._supervisor.add(camera.id, camera.source.look)
+
+    def remove(self, camera_id: str) -> None:
+        """Watch a camera no more; what is known of it is saved."""
+        with self._lock:
+            self._cameras.pop(camera_id, None)
+            watch = self._watches.pop(camera_id, None)
+            self._schedule.remove(camera_id)
+            self._main_wanted.pop(camera_id, None)
+        self._supervisor.remove(camera_id)
+        self._supervisor.remove(camera_id + _MAIN)
+        if watch is not None:
+            watch.save()
+
+    def retry(self, camera_id: str) -> None:
+        """Try a camera that waits at once.
+
+        Raises:
+            KeyError: There is no such camera.
+        """
+        self._supervisor.retry(camera_id)
+
+    def health(self, camera_id: str) -> CameraHealth:
+        """How a camera is.
+
+        Raises:
+            KeyError: There is no such camera.
+        """
+        return replace(self._supervisor.health(camera_id), view=self._views.get(camera_id))
+
+    def counts(self) -> LiveCounts:
+        """What has happened since the start."""
+        with self._lock:
+            return LiveCounts(
+                dict(self._looks), self._failed, self._schedule.shed, self._supervisor.restarts
+            )
+
+    def processes(self) -> list[int]:
+        """Ids of the reader processes."""
+        return self._supervisor.processes()
+
+    def _on_picture(self, camera_id: str, taken: Taken) -> None:
+        name = camera_id
+        with self._work:
+            wanted = name.endswith(_MAIN) or self._schedule.arrived(name)
+            if wanted:
+                # One at most for each camera: it is not asked again before this one is done.
+                self._ready.append((name, taken))
+                self._work.notify()
+        if not wanted:
+            self._supervisor.done(name)
+
+    def _on_health(self, health: CameraHealth) -> None:
+        name = health.camera_id
+        if name.endswith(_MAIN):
+            if health.failure is not None:
+                log.warning("camera %s: no evidence from the main stream: %s", name, health.detail)
+                self._end_main(name)
+            return
+        with self._work:
+            self._schedule.set_live(name, health.state is SourceState.LIVE, time.monotonic())
+            self._healths[name] = health
+            self._work.notify()
+
+    def _run_ticks(self) -> None:
+        while not self._stop.wait(_TICK_S):
+            with self._lock:
+                due = self._schedule.due(time.monotonic())
+            for name in due:
+                if not self._supervisor.want(name):
+                    with self._lock:
+                        self._schedule.refused(name, time.monotonic())
+
+    def _run_worker(self) -> None:
+        while True:
+            with self._work:
+                while not self._ready and not self._healths and not self._stop.is_set():
+                    self._work.wait()
+                if self._stop.is_set():
+                    return
+                job = self._ready.popleft() if self._ready else None
+            try:
+                self._tell_healths()
+                if job is not None:
+                    self._do(*job)
+            except Exception:
+                log.exception("a look failed")
+
+    def _do(self, name: str, taken: Taken) -> None:
+        camera_id = name.removesuffix(_MAIN)
+        with self._lock:
+            watch = self._watches.get(camera_id)
+        active = False
+        try:
+            if watch is None:
+                return
+            if name.endswith(_MAIN):
+                self._take_main(watch, name, taken)
+                return
+            active = watch.look(taken)
+            with self._lock:
+                self._looks[camera_id] = self._looks.get(camera_id, 0) + 1
+            self._note_view(camera_id, watch)
+        except Exception:
+            with self._lock:
+                self._failed += 1
+            raise
+        finally:
+            if name == camera_id:
+                with self._lock:
+                    self._schedule.finished(camera_id, active)
+            self._supervisor.done(name)
+
+    def _note_view(self, camera_id: str, watch: CameraWatch) -> None:
+        view = watch.last.health if watch.last is not None else None
+        if view is not None and view is not self._views.get(camera_id):
+            self._views[camera_id] = view
+            with self._lock:
+                self._healths.setdefault(camera_id, self._supervisor.health(camera_id))
+            self._tell_healths()
+
+    def _tell_healths(self) -> None:
+        """Tell how cameras are, the newest of each only; a lost one is a gap in its watch."""
+        while True:
+            with self._lock:
+                if not self._healths:
+                    return
+                name = next(iter(self._healths))
+                health = self._healths.pop(name)
+                watch = self._watches.get(name)
+            if watch is not None and health.state is not SourceState.LIVE:
+                watch.lost(datetime.now(UTC), time.monotonic())
+            try:
+                self._sink.health_changed(replace(health, view=self._views.get(name)))
+            except Exception:
+                log.exception("health of camera %s was not taken", name)
+
+    def _want_main(self, camera: LiveCamera, violation_id: str) -> None:
+        if camera.source.main is None:
+            return
+        name = camera.id + _MAIN
+        with self._lock:
+            is_new = camera.id not in self._main_wanted
+            self._main_wanted.setdefault(camera.id, []).append(violation_id)
+        if is_new:
+            self._supervisor.add(name, camera.source.main)
+
+    def _take_main(self, watch: CameraWatch, name: str, taken: Taken) -> None:
+        wanted = self._end_main(name)
+        camera_id = name.removesuffix(_MAIN)
+        last = watch.last
+        if last is None:
+            return
+        frame = frame_of(camera_id, taken.image.copy(), last.time_s, last.timestamp)
+        for violation_id in wanted:
+            watch.refresh(violation_id, frame)
+
+    def _end_main(self, name: str) -> list[str]:
+        with self._lock:
+            wanted = self._main_wanted.pop(name.removesuffix(_MAIN), [])
+        self._supervisor.remove(name)
+        return wanted
