@@ -148,7 +148,7 @@ class CameraWatch:
         with self._lock:
             frame = self._frame(taken)
             look = self._looked(frame)
-            active = self._judge.look(look)
+            self._judge.look(look)
             moved = self._last is None or self._last.pose != look.pose
             self._last = look
             events = self._judge.take_events()
@@ -160,7 +160,7 @@ class CameraWatch:
             self._save(look.time_s, at_once=bool(events) or moved, view=moved)
             self._tell()
             self._tell_look(look)
-            return active
+            return self._judge.wants_closer_look()
 
     def lost(self, at: datetime, arrived_s: float) -> None:
         """No pictures come any more: from the last look on, time counts as unknown.
