@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from scripted import every, look, seen, wishes
 
@@ -173,3 +174,24 @@ def test_what_stands_in_an_ignore_zone_still_hides():
     truck = seen("truck", (380, 280, 620, 450), 0.8)
     looks = [look(t, *GAP, truck) for t in every(10, 0, 900)]
     assert judge_hoarding(looks, [LINE, ignore])[0] == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_panels_whose_boxes_wobble_do_not_close_the_gap_between_them(seed):
+    """By night ends of boxes reach 20 to 40 px into a gap of 150 px, where 120 are too many."""
+    rng = np.random.default_rng(seed)
+    looks = [
+        look(t, panel(90, 425 + rng.normal(0, 20)), panel(575 + rng.normal(0, 20), 910))
+        for t in every(10, 0, 2000)
+    ]
+    (one,), _ = judge_hoarding(looks)
+    assert one.start_s <= 60
+    assert 600 <= one.noticed_s <= 1200
+
+
+def test_a_gap_began_where_open_looks_began_to_prevail():
+    """A closed stretch that is missed in two looks of three, then gone."""
+    looks = [look(t, *(WHOLE if t % 30 == 0 else GAP)) for t in every(10, 0, 300)]
+    looks += [look(t, *GAP) for t in every(10, 310, 1200)]
+    (one,), _ = judge_hoarding(looks)
+    assert 270 <= one.start_s <= 310

@@ -74,7 +74,6 @@ class Scenario:
         turns: Times at which the camera has been turned to another pose.
         fog: ``(from_s, until_s)`` of times at which the detector sees dust all over the view.
         gated: Share of looks at which the change gate is closed.
-        known_limit: Why it is known to fail; empty where it must not.
     """
 
     name: str
@@ -91,7 +90,6 @@ class Scenario:
     shifts: tuple[tuple[float, float, float], ...] = ()
     turns: tuple[float, ...] = ()
     gated: float = 0.0
-    known_limit: str = ""
 
     def __post_init__(self) -> None:
         names = [thing.name for thing in self.things]

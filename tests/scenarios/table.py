@@ -71,10 +71,6 @@ def table(rows: Sequence[Row]) -> str:
             "| ends right | switches | usual |\n" + "| --- " * 10 + "|"
         )
         parts += [line(row) for row in rows if row.group == group]
-    limits = [row.scenario for row in rows if row.scenario.known_limit]
-    if limits:
-        parts.append("\n## Known limits\n")
-        parts += [f"- *{one.name}*: {one.known_limit}" for one in limits]
     return "\n".join(parts) + "\n"
 
 

@@ -38,9 +38,7 @@ def test_violations_are_raised_where_something_is_wrong_and_nowhere_else(quick):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
-def test_scenario(scenario: Scenario, quick, request):
-    if scenario.known_limit:
-        request.applymarker(pytest.mark.xfail(reason=scenario.known_limit, strict=False))
+def test_scenario(scenario: Scenario, quick):
     for outcome in quick[scenario.name]:
         assert [wrong.where for wrong in outcome.missed] == []
         assert [(one.kind, one.start_s, one.signs) for one in outcome.false] == []

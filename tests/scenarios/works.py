@@ -210,8 +210,6 @@ SCENARIOS = [
         WORKS,
         wrong=(Wrong("hoarding_missing", "fence", 200, signs=("gap",)),),
         noise=NIGHT,
-        known_limit="boxes of panels that jitter by 8 % reach into the gap: less than the "
-        "15 % of the line that count as a gap stays open for the whole dwell",
     ),
     Scenario(
         "two panels gone in a crowd",

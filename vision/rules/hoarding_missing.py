@@ -32,6 +32,16 @@ _FIRM_AFTER_S = 60.0
 _FIRM_LOOKS = 2
 """Otherwise so many in a row: one false box does not mend a gap."""
 
+_END_SHARE = 0.1
+"""The ends of a box wobble, by this share of its width: alone they reach into a gap beside it."""
+
+_COVERED_WEIGHT = 2
+"""A look that finds a stretch covered outweighs so many that do not: detectors miss more than they
+invent. What is open now began where the open looks began to prevail."""
+
+_END_LOOKS = 4
+"""So many looks in a row must find a stretch covered by ends of boxes, as where two panels meet."""
+
 _COVERING = frozenset({"hoarding"})
 _HIDING_FAMILIES = frozenset(
     {"vehicle", "cycle", "person", "construction_machine", "street_stall", "train"}
@@ -101,6 +111,8 @@ class _Line:
     known_looks: NDArray[np.float64] = field(default_factory=_zeros)
     covered_looks: NDArray[np.float64] = field(default_factory=_zeros)
     covered_run: NDArray[np.float64] = field(default_factory=_zeros)
+    firm_run: NDArray[np.float64] = field(default_factory=_zeros)
+    lean: NDArray[np.float64] = field(default_factory=_zeros)
     is_covered: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(_POINTS, bool))
     last_open_s: float = 0.0
     height: float = 0.0
@@ -130,6 +142,8 @@ _ARRAYS = (
     "known_looks",
     "covered_looks",
     "covered_run",
+    "firm_run",
+    "lean",
     "is_covered",
 )
 
@@ -297,9 +311,19 @@ class HoardingMissing:
         if covered.any():
             heights = hoardings[:, 3] - hoardings[:, 1]
             line.height = max(float(np.median(heights)), 1.0)
+        amid = _standing_on(x, y, _without_ends(hoardings), self._settings.foot_share)
         line.covered_run[covered] += 1
         line.covered_run[is_open] = 0
-        closed = covered & ((line.covered_run >= _FIRM_LOOKS) | firm)
+        line.firm_run[amid] += 1
+        line.firm_run[is_open] = 0
+        line.lean[is_open] += 1
+        line.lean[covered] = np.maximum(line.lean[covered] - _COVERED_WEIGHT, 0)
+        closed = covered & (
+            (line.lean == 0)
+            | (line.covered_run >= _END_LOOKS)
+            | (line.firm_run >= _FIRM_LOOKS)
+            | (amid & firm)
+        )
         line.open_s[is_open & line.was_open] += step_s
         line.open_s[closed] = 0.0
         line.open_since_s[is_open & (line.open_looks == 0)] = look.time_s
@@ -384,6 +408,15 @@ def _standing_on(x: Boxes, y: Boxes, boxes: Boxes, foot_share: float) -> NDArray
         & (y <= foot[:, None])
     )
     return np.asarray(inside.any(axis=0))
+
+
+def _without_ends(boxes: Boxes) -> Boxes:
+    """``(n, 4)``: boxes without the ends that wobble."""
+    end = _END_SHARE * (boxes[:, 2] - boxes[:, 0])
+    inner = boxes.copy()
+    inner[:, 0] += end
+    inner[:, 2] -= end
+    return inner
 
 
 def _longest_run(flags: NDArray[np.bool_]) -> tuple[int, int]:
