@@ -152,13 +152,15 @@ def test_a_checkpoint_counts_only_parts_that_its_position_names(tmp_path: Path) 
     assert checkpoint.load() is None
     first, second = look_with("car", NAMES, 0), look_with("car", NAMES, 2)
     state = {"gate.reference": np.arange(6, dtype=np.uint8).reshape(2, 3)}
-    checkpoint.save([first], Position(1, 0.0, 1.5, state))
+    judge = {"version": 1, "since_s": float("-inf"), "share": 0.1}
+    checkpoint.save([first], Position(1, 0.0, 1.5, True, judge, state))
     write_looks(
         tmp_path / "looks-00001.parquet", [second], input_name="a", names=NAMES, timezone="UTC"
     )
     position = Checkpoint(tmp_path, input_name="a", names=NAMES, timezone="UTC").load()
     assert position is not None
     assert (position.parts, position.base_s, position.spent_s) == (1, 0.0, 1.5)
+    assert (position.active, position.judge) == (True, judge)
     assert np.array_equal(position.state["gate.reference"], state["gate.reference"])
     assert [look.time_s for look in checkpoint.looks(position.parts)] == [0]
     checkpoint.clear()

@@ -17,6 +17,8 @@ from vision.archive import read_looks
 from vision.detect.registry import ModelEntry
 from vision.frames.inputs import content_sha256, discover
 from vision.frames.looks import LookPolicy
+from vision.observe.look import Look
+from vision.rules.judge import Judge
 from vision.run_folder import RunFolder
 from vision.scan_input import Job, scan_input
 from vision.site import Camera
@@ -136,6 +138,28 @@ def test_an_interrupted_scan_goes_on_where_it_stopped(
     for role in ("scene", "crop", "before", "after", "clip"):
         file = result["violations"][0]["evidence"][role]
         assert hashlib.sha256((tmp_path / file["path"]).read_bytes()).hexdigest() == file["sha256"]
+
+
+def test_what_was_judged_before_an_interruption_is_not_judged_again(
+    blob_clip: Path,
+    tmp_path: Path,
+    whole: tuple[Path, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged: list[float] = []
+    plain = Judge.look
+
+    def counted(judge: Judge, look: Look) -> None:
+        judged.append(look.time_s)
+        plain(judge, look)
+
+    monkeypatch.setattr(Judge, "look", counted)
+    with pytest.raises(KeyboardInterrupt):
+        scan(blob_clip, tmp_path, Watcher(interrupt_after=11))
+    result = scan(blob_clip, tmp_path)
+    assert judged == sorted(set(judged))
+    assert len(judged) == result["input"]["looks"]
+    assert result["violations"] == whole[1]["violations"]
 
 
 def test_checkpoints_in_between_change_nothing(

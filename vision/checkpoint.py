@@ -1,8 +1,8 @@
 """How far the scan of one input has come, on disk.
 
 Looks are appended as Parquet parts; the position file names how many parts count and holds the
-state of gate and watch after the last of them. It is replaced last, so a kill at any moment leaves
-a position whose parts are whole.
+state of gate, watch and judge after the last of them, so that no look is judged twice. It is
+replaced last, so a kill at any moment leaves a position whose parts are whole.
 """
 
 from __future__ import annotations
@@ -30,12 +30,16 @@ class Position:
         parts: Number of archive parts that count.
         base_s: See :attr:`vision.pipeline.Looker.base_s`.
         spent_s: Seconds of work of all runs so far.
+        active: Whether the next look is taken at the active pace.
+        judge: See :meth:`vision.rules.judge.Judge.state`.
         state: See :meth:`vision.pipeline.Looker.state`.
     """
 
     parts: int
     base_s: float
     spent_s: float
+    active: bool
+    judge: dict[str, Any]
     state: dict[str, NDArray[Any]]
 
 
@@ -67,7 +71,7 @@ class Checkpoint:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             head = json.loads(str(arrays["head"]))
             state = {name: arrays[name] for name in arrays.files if name != "head"}
-        return Position(head["parts"], head["base_s"], head["spent_s"], state)
+        return Position(**head, state=state)
 
     def looks(self, parts: int) -> list[Look]:
         """All looks of the first ``parts`` parts, in order."""
@@ -87,7 +91,7 @@ class Checkpoint:
             names=self._names,
             timezone=self._timezone,
         )
-        head = {"parts": position.parts, "base_s": position.base_s, "spent_s": position.spent_s}
+        head = {name: value for name, value in vars(position).items() if name != "state"}
         buffer = io.BytesIO()
         arrays: Mapping[str, NDArray[Any]] = {
             "head": np.array(json.dumps(head)),

@@ -323,12 +323,11 @@ class _Looking:
         active, parts, earlier_s = False, 0, 0.0
         position = self.checkpoint.load()
         if position is not None:
-            parts, earlier_s = position.parts, position.spent_s
+            parts, earlier_s, active = position.parts, position.spent_s, position.active
+            self.judge.restore(position.judge)
             for earlier in self.checkpoint.looks(parts):
-                self.judge.look(earlier)
                 tally.add(earlier)
             assert tally.last is not None
-            active = self.judge.wants_closer_look()
             looker.restore(
                 position.state, tally.last, position.base_s, tally.inspected, tally.to_view
             )
@@ -340,7 +339,17 @@ class _Looking:
             parts += 1
             saved = time.perf_counter()
             spent_s = earlier_s + saved - began
-            self.checkpoint.save(unsaved, Position(parts, looker.base_s, spent_s, looker.state()))
+            self.checkpoint.save(
+                unsaved,
+                Position(
+                    parts,
+                    looker.base_s,
+                    spent_s,
+                    active,
+                    self.judge.state(),
+                    looker.state(),
+                ),
+            )
             unsaved.clear()
 
         try:
