@@ -173,11 +173,13 @@ class AbandonedVehicle(StandingRule):
 
     def _signs(self, sighting: Sighting, look: Look) -> list[tuple[str, Zone, float]]:
         """Signs that hold, each with its zone and the time from which it is wrong there."""
-        if not sighting.standing or not self._concerns(sighting):
+        if not sighting.standing:
             return []
         share = self._settings.min_observed_share
         longest_s = stood_s(sighting)
         if longest_s < self._shortest_s and not self._has_windows:
+            return []
+        if not self._concerns(sighting):
             return []
         return [
             (sign, zone, since_s)
@@ -260,4 +262,6 @@ def _is_non_motor(sighting: Sighting) -> bool:
 
 
 def _derelict_votes(sighting: Sighting) -> float:
+    if _DERELICT.isdisjoint(sighting.class_share):
+        return 0.0
     return sum(sighting.class_share.get(name, 0.0) for name in _DERELICT)
