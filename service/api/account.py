@@ -1,0 +1,165 @@
+"""Logging in and out, and the first admin."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from starlette.datastructures import URL
+
+from service import audit
+from service.api.fields import Text
+from service.api.problem import Problem, answers
+from service.api.security import COOKIE, Origin, TheService, Viewer
+from service.auth import logins
+from service.auth.first_run import FirstRunError, make_first_admin
+from service.auth.logins import LoggedIn, log_in
+from service.context import Service
+from service.store.tables import Role
+
+router = APIRouter(tags=["account"])
+
+_Typed = Annotated[Text, StringConstraints(max_length=64)]
+_Password = Annotated[SecretStr, Field(max_length=256)]
+
+
+class LoginForm(BaseModel):
+    """Name and password."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"name": "li.na", "password": "a long way home"}},
+    )
+
+    name: _Typed
+    password: _Password
+
+
+class FirstAdminForm(LoginForm):
+    """The token from the file on the server, and the first admin's name and password."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"token": "...", "name": "li.na", "password": "a long way home"}
+        },
+    )
+
+    token: Annotated[str, Field(max_length=100)]
+
+
+class LoginBody(BaseModel):
+    """Who is logged in."""
+
+    actor: str
+    role: Role
+    csrf_token: str = Field(description="Send it as X-CSRF-Token with what changes something")
+
+
+class LoggedInBody(LoginBody):
+    """A new login; its token is in the cookie."""
+
+    expires_at: AwareDatetime
+
+
+@router.post("/session", status_code=201, responses=answers(401, 403, 429))
+def create_session(
+    form: LoginForm, request: Request, response: Response, service: TheService, origin: Origin
+) -> LoggedInBody:
+    """Log in. The cookie is HttpOnly and SameSite=Lax, and Secure where the service has HTTPS."""
+    _refuse_other_origins(request, service)
+    outcome = log_in(
+        service.database,
+        form.name,
+        form.password.get_secret_value(),
+        origin=origin,
+        now=service.clock(),
+        times=service.login_times,
+    )
+    if not isinstance(outcome, LoggedIn):
+        if outcome.wait is not None:
+            wait_s = math.ceil(outcome.wait.total_seconds())
+            raise Problem(
+                429,
+                "locked_out",
+                f"too many failed logins: wait {wait_s} s",
+                headers={"retry-after": str(wait_s)},
+            )
+        raise Problem(401, "login_failed", "name or password is wrong")
+    return _logged_in(outcome, response, service)
+
+
+@router.get("/session", responses=answers(401, 403))
+def get_session(who: Viewer) -> LoginBody:
+    """Who is logged in."""
+    assert who.role is not None
+    assert who.csrf_token is not None
+    return LoginBody(actor=who.actor, role=who.role, csrf_token=who.csrf_token)
+
+
+@router.delete("/session", status_code=204, responses=answers(401, 403))
+def delete_session(response: Response, service: TheService, who: Viewer, origin: Origin) -> None:
+    """Log out."""
+    assert who.session is not None
+    with service.database.write() as session:
+        logins.log_out(session, who.session)
+        audit.write(session, service.clock(), origin, who.actor, "logout", subject=who.actor)
+    response.delete_cookie(COOKIE, path="/")
+
+
+@router.post("/setup", status_code=201, responses=answers(403, 409))
+def create_first_admin(
+    form: FirstAdminForm,
+    request: Request,
+    response: Response,
+    service: TheService,
+    origin: Origin,
+) -> LoggedInBody:
+    """Make the first admin, with the token from the file ``first-run-token``, and log in."""
+    _refuse_other_origins(request, service)
+    now = service.clock()
+    password = form.password.get_secret_value()
+    with service.database.write() as session:
+        try:
+            user = make_first_admin(session, form.token, form.name, password, now)
+        except FirstRunError as error:
+            raise Problem(409, "first_run", str(error)) from None
+        audit.write(
+            session, now, origin, f"user:{user.name}", "user.created", subject=f"user:{user.name}"
+        )
+        login = logins.begin_login(session, user, origin=origin, now=now, times=service.login_times)
+    return _logged_in(login, response, service)
+
+
+def _logged_in(login: LoggedIn, response: Response, service: Service) -> LoggedInBody:
+    who = login.principal
+    assert who.role is not None
+    assert who.csrf_token is not None
+    response.set_cookie(
+        COOKIE,
+        login.token,
+        expires=login.expires_at,
+        path="/",
+        secure=service.settings.secure_cookies,
+        httponly=True,
+        samesite="lax",
+    )
+    response.headers["cache-control"] = "no-store"
+    return LoggedInBody(
+        actor=who.actor,
+        role=who.role,
+        csrf_token=who.csrf_token,
+        expires_at=login.expires_at,
+    )
+
+
+def _refuse_other_origins(request: Request, service: Service) -> None:
+    """Nobody is logged in by a page of another site (login CSRF)."""
+    sent = request.headers.get("origin")
+    if sent is None:
+        return
+    own = URL(service.settings.public_url or str(request.base_url))
+    if URL(sent).netloc != own.netloc:
+        raise Problem(403, "origin", "this request comes from a page of another site")

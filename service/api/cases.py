@@ -1,0 +1,181 @@
+"""Cases: violations offered for review, and what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import audit
+from service.api.evidence import EvidenceBody, evidence_body
+from service.api.fields import Id, InOrder, States, Text, narrowing_of
+from service.api.paging import Cursor, Limit, PageBody, cursor_of, position_of
+from service.api.problem import answers, not_found
+from service.api.security import Origin, Reader, TheService
+from service.cases.intake import evidence_of
+from service.cases.pages import Narrowing, case_page
+from service.store.tables import CaseRow, CaseState, CaseStepRow, Variant
+from vision.rules.kinds import KINDS
+
+router = APIRouter(prefix="/cases", tags=["cases"], responses=answers(401, 403))
+
+
+class CaseBody(BaseModel):
+    """A case."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "0b0e5dc3-4a0c-5d49-8c52-c7f4c9ed7a86",
+                "state": "candidate",
+                "kind": "street_stall",
+                "kind_en": "Street stall",
+                "kind_zh": "占道经营",
+                "camera_id": "gate-3",
+                "zone_id": "footway",
+                "confidence": 0.75,
+                "experimental": True,
+                "started_at": "2026-05-04T09:00:00Z",
+                "raised_at": "2026-05-04T09:05:00Z",
+                "ended_at": None,
+                "version": 1,
+                "created_at": "2026-05-04T09:05:01Z",
+                "updated_at": "2026-05-04T09:05:01Z",
+            }
+        }
+    )
+
+    id: str
+    state: CaseState
+    kind: str
+    kind_en: str
+    kind_zh: str
+    camera_id: str
+    zone_id: str
+    confidence: float
+    experimental: bool = Field(description="Not to be trusted like the rest")
+    started_at: AwareDatetime
+    raised_at: AwareDatetime
+    ended_at: AwareDatetime | None = Field(description="null while the violation lasts")
+    version: int = Field(description="Counts decisions")
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class StepBody(BaseModel):
+    """One step in the history of a case."""
+
+    at: AwareDatetime
+    actor: str = Field(description="camera:..., user:..., key:... or system")
+    action: str
+    state: CaseState = Field(description="State after it")
+    details: dict[str, Any]
+
+
+@router.get("")
+def list_cases(
+    service: TheService,
+    _who: Reader,
+    narrowing: Annotated[Narrowing, Depends(narrowing_of)],
+    state: States = None,
+    order: InOrder = "newest",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PageBody[CaseBody]:
+    """Cases by the time at which they were raised."""
+    narrowing = replace(narrowing, states=tuple(dict.fromkeys(state or ())))
+    after = position_of(cursor)
+    with service.database.read() as session:
+        page = case_page(session, narrowing, limit=limit, after=after, order=order)
+    return PageBody(items=[case_body(row) for row in page.rows], next_cursor=cursor_of(page.next))
+
+
+@router.get("/{case_id}", responses=answers(404))
+def get_case(case_id: Id, service: TheService, _who: Reader) -> CaseBody:
+    """One case."""
+    with service.database.read() as session:
+        return case_body(_find(session, case_id))
+
+
+@router.get("/{case_id}/history", responses=answers(404))
+def get_history(case_id: Id, service: TheService, _who: Reader) -> list[StepBody]:
+    """What was done with a case, oldest first."""
+    query = select(CaseStepRow).where(CaseStepRow.case_id == case_id).order_by(CaseStepRow.id)
+    with service.database.read() as session:
+        _find(session, case_id)
+        return [
+            StepBody(
+                at=row.at,
+                actor=row.actor,
+                action=row.action,
+                state=CaseState(row.state),
+                details=row.details,
+            )
+            for row in session.scalars(query)
+        ]
+
+
+@router.get("/{case_id}/evidence", responses=answers(404))
+def list_evidence(
+    case_id: Id,
+    service: TheService,
+    who: Reader,
+    origin: Origin,
+    reason: Annotated[
+        Text | None, Query(max_length=500, description="Why; written to the audit")
+    ] = None,
+) -> list[EvidenceBody]:
+    """Evidence of a case, newest first, with links to the masked files.
+
+    Links hold for a short time and for whoever has them. That they were given out is audited.
+    """
+    now = service.clock()
+    with service.database.write() as session:
+        _find(session, case_id)
+        rows = evidence_of(session, case_id)
+        linked = [row for row in rows if row.variant == Variant.MASKED and row.removed_at is None]
+        if linked:
+            audit.write(
+                session,
+                now,
+                origin,
+                who.actor,
+                "evidence.listed",
+                subject=f"case:{case_id}",
+                reason=reason,
+                details={"evidence": [row.id for row in linked]},
+            )
+    return [evidence_body(service, row, who, now) for row in rows]
+
+
+def case_body(row: CaseRow) -> CaseBody:
+    """A case, for an answer."""
+    kind = KINDS.get(row.kind)
+    return CaseBody(
+        id=row.id,
+        state=CaseState(row.state),
+        kind=row.kind,
+        kind_en=kind.en if kind else row.kind,
+        kind_zh=kind.zh if kind else row.kind,
+        camera_id=row.camera_id,
+        zone_id=row.zone_id,
+        confidence=row.confidence,
+        experimental=row.experimental,
+        started_at=row.started_at,
+        raised_at=row.raised_at,
+        ended_at=row.ended_at,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _find(session: Session, case_id: str) -> CaseRow:
+    row = session.get(CaseRow, case_id)
+    if row is None:
+        raise not_found("case")
+    return row

@@ -1,0 +1,60 @@
+"""The application: routes, and what is around them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from service.api import (
+    account,
+    cameras,
+    cases,
+    events,
+    evidence,
+    operations,
+    pictures,
+    users,
+    violations,
+)
+from service.api.middleware import PREFIX, Around
+from service.api.problem import add_handlers, answers
+from service.context import Service
+from service.metrics import Metrics
+from vision import __version__
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application around a service."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.closing = asyncio.Event()
+        yield
+        app.state.closing.set()
+
+    app = FastAPI(
+        title="Jiexu",
+        version=__version__,
+        summary="Street-order violations seen by a city's cameras",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=f"{PREFIX}/docs",
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    metrics = Metrics(service.database)
+    app.state.service = service
+    app.state.metrics = metrics
+    app.state.event_streams = set()
+    app.state.closing = asyncio.Event()
+    add_handlers(app)
+    api = APIRouter(prefix=PREFIX, responses=answers())
+    for part in (account, cameras, violations, cases, evidence, pictures, events, users):
+        api.include_router(part.router)
+    api.include_router(operations.overview)
+    app.include_router(api)
+    app.include_router(operations.router)
+    app.add_middleware(Around, service=service, metrics=metrics)
+    return app

@@ -1,0 +1,53 @@
+"""What all parts of the running service share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.auth.logins import LoginTimes
+from service.cameras.reach import AddressPolicy
+from service.evidence.files import EvidenceFiles
+from service.evidence.links import Signer
+from service.live import Inspector, Live
+from service.settings import ServiceSettings
+from service.store.database import Database
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service.
+
+    Attributes:
+        settings: Its settings.
+        database: Its store.
+        files: Its evidence.
+        signer: Signs links to evidence.
+        live: Cameras that are watched; ``None`` where none are.
+        inspector: Detector for pictures on demand; ``None`` where there is none.
+        detector_fault: Says why the detector is not to be trusted now, ``None`` if it is; not
+            asked where it is ``None`` itself.
+        clock: Tells aware wall-clock time.
+    """
+
+    settings: ServiceSettings
+    database: Database
+    files: EvidenceFiles
+    signer: Signer
+    clock: Callable[[], datetime]
+    live: Live | None = None
+    inspector: Inspector | None = None
+    detector_fault: Callable[[], str | None] | None = None
+
+    @property
+    def login_times(self) -> LoginTimes:
+        """How long logins last."""
+        return LoginTimes(self.settings.logins.idle_s, self.settings.logins.whole_s)
+
+    @property
+    def address_policy(self) -> AddressPolicy:
+        """Where cameras may be."""
+        return AddressPolicy(
+            networks=self.settings.camera_networks, folders=self.settings.camera_folders
+        )

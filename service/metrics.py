@@ -1,0 +1,82 @@
+"""Metrics for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+
+from service.store.database import Database
+from service.store.tables import CameraRow, CaseRow, CaseState, EventRow, EvidenceRow
+
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """What is counted, in a registry of its own.
+
+    Args:
+        database: Store; what lies in it is counted when the metrics are read.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "jiexu_http_requests",
+            "Requests by route and status",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "jiexu_http_request_seconds",
+            "Time to the beginning of the answer by route",
+            ("method", "route"),
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self.registry.register(_Stored(database))
+
+
+class _Stored(Collector):
+    """What lies in the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing: the registry need not ask the database when it is set up."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Count cases by state, cameras, evidence and events."""
+        with self._database.read() as session:
+            states = dict(
+                session.execute(select(CaseRow.state, func.count()).group_by(CaseRow.state)).all()
+            )
+            cameras = dict(
+                session.execute(
+                    select(CameraRow.enabled, func.count()).group_by(CameraRow.enabled)
+                ).all()
+            )
+            kept = select(func.coalesce(func.sum(EvidenceRow.bytes), 0)).where(
+                EvidenceRow.removed_at.is_(None)
+            )
+            evidence = session.scalar(kept)
+            number = session.scalar(select(func.max(EventRow.id)))
+        family = GaugeMetricFamily("jiexu_cases", "Cases by state", labels=["state"])
+        for state in CaseState:
+            family.add_metric([state], states.get(state, 0))
+        yield family
+        family = GaugeMetricFamily("jiexu_cameras", "Cameras", labels=["enabled"])
+        for enabled in (True, False):
+            family.add_metric([str(enabled).lower()], cameras.get(enabled, 0))
+        yield family
+        yield GaugeMetricFamily(
+            "jiexu_evidence_bytes", "Evidence that is kept, by its rows", float(evidence or 0)
+        )
+        yield GaugeMetricFamily(
+            "jiexu_last_event", "Number of the newest event", float(number or 0)
+        )

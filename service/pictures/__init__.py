@@ -1,0 +1,1 @@
+"""Pictures and clips that someone else made: opened with care."""

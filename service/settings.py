@@ -1,0 +1,188 @@
+"""Settings of the service: ``service.yaml``, and variables ``JIEXU_...`` that win over it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from vision.errors import ConfigError
+
+PREFIX = "JIEXU_"
+Seconds = Annotated[float, Field(gt=0)]
+Megabytes = Annotated[float, Field(gt=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Part):
+    """What requests may ask for.
+
+    Attributes:
+        body_mb: Largest body of a request, except where pictures and clips are sent.
+        picture_mb: Largest picture.
+        picture_pixels: Largest picture, in pixels; checked before it is decoded.
+        clip_mb: Largest clip.
+        clip_looks: So many pictures of a clip are looked at, evenly spread.
+        clip_decode_s: Decoding a clip is given up after this.
+        event_streams: So many clients may follow the event stream at a time.
+        future_s: A pushed picture may be so far ahead of our clock.
+    """
+
+    body_mb: Megabytes = 1
+    picture_mb: Megabytes = 16
+    picture_pixels: Annotated[int, Field(gt=0)] = 40_000_000
+    clip_mb: Megabytes = 64
+    clip_looks: Annotated[int, Field(gt=0, le=100)] = 12
+    clip_decode_s: Seconds = 20
+    event_streams: Annotated[int, Field(gt=0)] = 64
+    future_s: Seconds = 10
+
+
+class Logins(_Part):
+    """How long logins last.
+
+    Attributes:
+        idle_s: Without any request.
+        whole_s: In all.
+    """
+
+    idle_s: Seconds = 8 * 3600
+    whole_s: Seconds = 7 * 24 * 3600
+
+
+class Retention(_Part):
+    """How long things are kept.
+
+    Attributes:
+        rejected_hours: Evidence of rejected cases, from the rejection on.
+        closed_days: Evidence of closed cases, from the closing on.
+        superseded_hours: Pictures that were taken anew, from then on, unless their case is open.
+        events_days: What the event stream can go back to.
+        idempotency_hours: Answers to requests with an idempotency key.
+        evidence_quota_gb: Evidence in all; beyond, the oldest of finished cases is taken away.
+            ``None`` sets no bound.
+    """
+
+    rejected_hours: Annotated[float, Field(ge=0)] = 72
+    closed_days: Annotated[float, Field(ge=0)] = 180
+    superseded_hours: Annotated[float, Field(ge=0)] = 24
+    events_days: Annotated[float, Field(gt=0)] = 7
+    idempotency_hours: Annotated[float, Field(gt=0)] = 24
+    evidence_quota_gb: Annotated[float, Field(gt=0)] | None = None
+
+
+class ServiceSettings(BaseSettings):
+    """All settings.
+
+    Attributes:
+        data: Folder for everything that has no other place.
+        database: URL of the database; a file in ``data`` without it.
+        evidence: Folder or fsspec URL for evidence; a folder in ``data`` without it.
+        host: Address to listen at.
+        port: Port to listen at.
+        public_url: How browsers reach the service; with ``https``, cookies are sent over it alone.
+        behind_proxy: Whether ``X-Forwarded-For`` and ``-Proto`` of the peer are believed: only
+            behind a proxy that sets them.
+        signing_secret: Signs links to evidence; made and kept in ``data`` without it. Hosts that
+            share a database need the same.
+        link_s: How long a link to masked evidence holds.
+        sealed_link_s: How long a link to an original holds.
+        camera_networks: Networks, besides public ones, in which cameras may be.
+        camera_folders: Folders whose recordings may be played as cameras, for trials.
+        watch: Whether this process watches the cameras.
+        models: Folder or file of the model registry; the one that ships without it.
+        timezone: IANA name; schedules, permits and stages go by it.
+        calendar: Working days and holidays: name of a shipped calendar, or a file.
+        limits: What requests may ask for.
+        logins: How long logins last.
+        retention: How long things are kept.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    data: Path = Path("jiexu-data")
+    database: SecretStr | None = None
+    evidence: str | None = None
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8700
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+$")] | None = None
+    behind_proxy: bool = False
+    signing_secret: SecretStr | None = None
+    link_s: Seconds = 900
+    sealed_link_s: Seconds = 60
+    camera_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    camera_folders: tuple[Path, ...] = ()
+    watch: bool = True
+    models: Path | None = None
+    timezone: str = "Asia/Shanghai"
+    calendar: str = "cn"
+    limits: Limits = Limits()
+    logins: Logins = Logins()
+    retention: Retention = Retention()
+
+    @property
+    def database_url(self) -> str:
+        """URL of the database, with its password."""
+        if self.database is not None:
+            return self.database.get_secret_value()
+        return f"sqlite:///{self.data.absolute() / 'jiexu.db'}"
+
+    @property
+    def evidence_root(self) -> str:
+        """Where evidence lies."""
+        return self.evidence or str(self.data / "evidence")
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether cookies are sent over HTTPS alone."""
+        return self.public_url is not None and self.public_url.startswith("https:")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def load_settings(path: Path | None) -> ServiceSettings:
+    """Read the settings.
+
+    Args:
+        path: ``service.yaml``; variables and defaults alone without it.
+
+    Raises:
+        ConfigError: The file or a variable is wrong; every fault is listed, no value is quoted.
+    """
+    given: Any = {}
+    if path is not None:
+        try:
+            given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path}: cannot be read: {type(error).__name__}") from None
+        if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
+            raise ConfigError(f"{path}: must be a mapping of settings")
+    try:
+        return ServiceSettings(**given)
+    except ValidationError as error:
+        where = "settings" if path is None else str(path)
+        faults = [
+            f"{where}: {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        ]
+        raise ConfigError("\n".join(faults)) from None
