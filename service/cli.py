@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from service.commands import add_commands
 from service.dispatch.delivery import DeliveryReport, deliver, last_destination
 from service.dispatch.destination import Destination
 from service.dispatch.secret import SECRET_VARIABLE, Secret, load_secret
@@ -16,6 +17,8 @@ from vision.errors import ConfigError
 from vision.site import Camera, Site, load_site
 
 EXIT_UNDELIVERED = 1
+
+add_commands(app)
 
 
 @app.command()

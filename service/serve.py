@@ -1,0 +1,131 @@
+"""``jiexu serve``: one process with everything in it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import uvicorn
+
+from service.app import create_app
+from service.auth.first_run import offer_token
+from service.cameras.live import LiveCameras
+from service.cameras.reach import AddressPolicy
+from service.cases.intake import Intake
+from service.cases.sink import StoreSink
+from service.context import Service
+from service.detecting import Detectors, OnDemand
+from service.evidence.files import EvidenceFiles
+from service.evidence.links import load_signer
+from service.evidence.masking import PictureMask
+from service.housekeeping import keep_house
+from service.logs import set_up_logs
+from service.settings import ServiceSettings
+from service.store.database import Database
+from service.store.migrate import upgrade
+from service.watching import WatchedCameras
+from vision.calendars import load_calendar
+from vision.detect.registry import load_registry
+from vision.errors import ConfigError
+from vision.schedule import SiteClock
+
+log = logging.getLogger(__name__)
+
+HOUSEKEEPING_S = 600.0
+SHUTDOWN_S = 8
+"""Requests that are under way are given so long when the service is told to stop."""
+
+
+def now() -> datetime:
+    """Aware wall-clock time."""
+    return datetime.now(UTC)
+
+
+def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, Detectors]:
+    """Open everything that the service needs, and bring its database up to date.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        ModelError: The model registry cannot be read.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    try:
+        clock = SiteClock(ZoneInfo(settings.timezone), load_calendar(settings.calendar))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigError(f"timezone: unknown time zone {settings.timezone!r}") from None
+    detectors = Detectors(load_registry(settings.models))
+    inspector = OnDemand(detectors)
+    database = Database(settings.database_url)
+    upgrade(database)
+    files = EvidenceFiles(settings.evidence_root)
+    intake = Intake(database, files, mask=PictureMask(inspector.inspect_faintly), clock=now)
+    secret = settings.signing_secret
+    policy = AddressPolicy(networks=settings.camera_networks, folders=settings.camera_folders)
+    watched = WatchedCameras(
+        database,
+        LiveCameras(StoreSink(database, intake, now), policy),
+        detectors,
+        clock=clock,
+        folder=settings.data / "cameras",
+    )
+    service = Service(
+        settings=settings,
+        database=database,
+        files=files,
+        signer=load_signer(settings.data, secret.get_secret_value() if secret else None),
+        clock=now,
+        live=watched if settings.watch else None,
+        inspector=inspector,
+    )
+    return service, watched, detectors
+
+
+def serve(settings: ServiceSettings) -> None:
+    """Serve until told to stop."""
+    set_up_logs()
+    service, watched, detectors = open_service(settings)
+    offered = offer_token(service.database, settings.data, now())
+    if offered is not None:
+        log.warning("there is no user yet: make the first admin with the token in %s", offered)
+    config = uvicorn.Config(
+        create_app(service),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.behind_proxy,
+        forwarded_allow_ips="*" if settings.behind_proxy else None,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    server = uvicorn.Server(config)
+    stop = threading.Event()
+    keeper = threading.Thread(
+        target=every, args=(HOUSEKEEPING_S, lambda: keep_house(service), stop), daemon=True
+    )
+    keeper.start()
+    if settings.watch:
+        watched.start()
+    try:
+        log.info("listening at %s:%s", settings.host, settings.port)
+        server.run()
+    finally:
+        stop.set()
+        if settings.watch:
+            watched.stop()
+        detectors.close()
+        keeper.join(SHUTDOWN_S)
+        service.database.close()
+
+
+def every(interval_s: float, work: Callable[[], object], stop: threading.Event) -> None:
+    """Do something again and again; a failure is logged and does not end it."""
+    while not stop.is_set():
+        try:
+            work()
+        except Exception:
+            log.exception("housekeeping failed")
+        stop.wait(interval_s)

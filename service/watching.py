@@ -1,0 +1,156 @@
+"""The stored cameras, watched: settings become live cameras, and changes reach them at once."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import select
+
+from service.cameras.address import CameraSource, parse_address
+from service.cameras.live import LiveCamera
+from service.cameras.sink import CameraHealth
+from service.cameras.watch import WatchSettings
+from service.detecting import Detectors
+from service.live import Pushed, Snapshot
+from service.store.cameras import camera_of
+from service.store.database import Database
+from service.store.tables import CameraRow
+from vision.errors import JiexuError
+from vision.schedule import SiteClock
+from vision.site import Camera, given_rules
+
+log = logging.getLogger(__name__)
+
+
+class Watchers(Protocol):
+    """What watches cameras: :class:`service.cameras.live.LiveCameras`."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
+
+    def add(self, camera: LiveCamera) -> None:
+        """Watch a camera, in place of one with the same id."""
+        ...
+
+    def remove(self, camera_id: str) -> None:
+        """Watch a camera no more."""
+        ...
+
+    def health(self, camera_id: str) -> CameraHealth:
+        """How a camera is."""
+        ...
+
+
+class WatchedCameras:
+    """Watches every stored camera that is enabled and has a source.
+
+    Changes are made by a thread of its own: opening a model takes seconds, and no request waits
+    for that. A camera that cannot be watched is logged and leaves the others alone.
+
+    Args:
+        database: Where cameras are kept.
+        watchers: What watches them.
+        detectors: Their detectors.
+        clock: How the site tells the time.
+        folder: Where cameras keep what they need to go on.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        watchers: Watchers,
+        detectors: Detectors,
+        *,
+        clock: SiteClock,
+        folder: Path,
+    ) -> None:
+        self._database = database
+        self._watchers = watchers
+        self._detectors = detectors
+        self._clock = clock
+        self._folder = folder
+        self._changes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._watched: set[str] = set()
+        self._thread = threading.Thread(target=self._run, name="watched", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch what is stored."""
+        self._watchers.start()
+        with self._database.read() as session:
+            ids = session.scalars(select(CameraRow.id).order_by(CameraRow.id)).all()
+        for camera_id in ids:
+            self._changes.put(camera_id)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what cameras have to remember is saved."""
+        self._changes.put(None)
+        self._thread.join()
+        self._watchers.stop()
+
+    def snapshot(self, camera_id: str) -> Snapshot | None:
+        """The newest picture: live cameras give none away yet."""
+        del camera_id
+        return None
+
+    def health(self, camera_id: str) -> CameraHealth | None:
+        """How a camera is, ``None`` if it is not watched."""
+        try:
+            return self._watchers.health(camera_id)
+        except KeyError:
+            return None
+
+    def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
+        """Cameras that push are not watched yet."""
+        del camera_id, snapshot
+        return Pushed.NOT_WATCHED
+
+    def settings_changed(self, camera_id: str) -> None:
+        """A camera was added, changed or taken away."""
+        self._changes.put(camera_id)
+
+    def _run(self) -> None:
+        while (camera_id := self._changes.get()) is not None:
+            try:
+                self._apply(camera_id)
+            except JiexuError as error:
+                log.warning("camera %s cannot be watched: %s", camera_id, error)
+            except Exception:
+                log.exception("camera %s cannot be watched", camera_id)
+
+    def _apply(self, camera_id: str) -> None:
+        with self._database.read() as session:
+            row = session.get(CameraRow, camera_id)
+            camera = None if row is None or not row.enabled else camera_of(row)
+        if camera is None or camera.source is None:
+            if camera_id in self._watched:
+                self._watched.discard(camera_id)
+                self._watchers.remove(camera_id)
+            return
+        self._watchers.add(self._live(camera, camera.source))
+        self._watched.add(camera_id)
+
+    def _live(self, camera: Camera, source: str) -> LiveCamera:
+        entry = self._detectors.entry(camera.model, [zone.purpose for zone in camera.zones])
+        folder = self._folder / camera.id
+        folder.mkdir(parents=True, exist_ok=True)
+        return LiveCamera(
+            watch=WatchSettings(
+                camera=camera,
+                model=entry,
+                rules=given_rules(camera.rules),
+                clock=self._clock,
+                folder=folder,
+            ),
+            source=CameraSource(parse_address(source)),
+            detector=self._detectors.detector(entry),
+        )

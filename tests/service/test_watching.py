@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+from posting import CREATED_AT, FakeClock
+
+from service.cameras.live import LiveCamera
+from service.cameras.sink import CameraHealth, SourceState
+from service.detecting import Detectors
+from service.store.cameras import add_camera, change_camera
+from service.store.database import Database
+from service.store.tables import CameraRow
+from service.watching import WatchedCameras
+from vision.detect.detector import Detector
+from vision.detect.registry import ModelEntry, load_registry
+from vision.errors import ModelError
+from vision.schedule import SiteClock
+from vision.site import Camera
+
+
+@dataclass
+class Told:
+    """What watches cameras, as far as it is told to."""
+
+    watched: dict[str, LiveCamera] = field(default_factory=dict)
+    is_running: bool = False
+
+    def start(self) -> None:
+        self.is_running = True
+
+    def stop(self) -> None:
+        self.is_running = False
+
+    def add(self, camera: LiveCamera) -> None:
+        self.watched[camera.id] = camera
+
+    def remove(self, camera_id: str) -> None:
+        del self.watched[camera_id]
+
+    def health(self, camera_id: str) -> CameraHealth:
+        assert self.watched[camera_id]
+        return CameraHealth(camera_id, SourceState.LIVE, since=CREATED_AT)
+
+
+class NoDetectors(Detectors):
+    """The registry that ships, and no process."""
+
+    def detector(self, entry: ModelEntry) -> Detector:
+        if entry.name == "jiexu-site":
+            raise ModelError("broken")
+        return object()  # type: ignore[return-value]
+
+
+def camera(id_: str, source: str | None, **more: object) -> Camera:
+    return Camera.model_validate({"id": id_, "source": source} | more)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def watched(
+    database: Database, told: Told, clock: FakeClock, tmp_path: Path
+) -> Iterator[WatchedCameras]:
+    site = [{"id": "site", "purpose": "site", "points": [[0, 0], [1, 0], [1, 1]]}]
+    with database.write() as session:
+        for one, enabled in (
+            (camera("broken", "rtsp://10.1.1.0/a", zones=site), True),
+            (camera("gate", "rtsp://10.1.1.1/a"), True),
+            (camera("off", "rtsp://10.1.1.2/a"), False),
+            (camera("pushes", None), True),
+        ):
+            add_camera(session, one, clock.now(), enabled=enabled)
+    cameras = WatchedCameras(
+        database,
+        told,
+        NoDetectors(load_registry()),
+        clock=SiteClock(UTC),
+        folder=tmp_path / "cameras",
+    )
+    cameras.start()
+    yield cameras
+    cameras.stop()
+    assert not told.is_running
+
+
+def test_enabled_cameras_with_a_source_are_watched_and_a_broken_one_harms_none(
+    watched: WatchedCameras, told: Told
+) -> None:
+    until(lambda: "gate" in told.watched)
+    assert sorted(told.watched) == ["gate"]
+    assert told.watched["gate"].source.look.host == "10.1.1.1"
+    health = watched.health("gate")
+    assert health is not None
+    assert health.state is SourceState.LIVE
+    assert watched.health("off") is None
+
+
+def test_changes_reach_the_cameras(
+    watched: WatchedCameras, told: Told, database: Database, clock: FakeClock
+) -> None:
+    until(lambda: "gate" in told.watched)
+    with database.write() as session:
+        row = session.get_one(CameraRow, "off")
+        change_camera(row, camera("off", "rtsp://10.1.1.9/b"), clock.now(), enabled=True)
+        session.delete(session.get_one(CameraRow, "gate"))
+    watched.settings_changed("off")
+    watched.settings_changed("gate")
+    until(lambda: sorted(told.watched) == ["off"])
+    assert told.watched["off"].source.look.host == "10.1.1.9"
