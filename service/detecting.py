@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
+from service.cameras.canary import Canary
 from service.cameras.inference import DetectorProcess
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry, Registry
 from vision.frames.frame import Image
 from vision.scan import watching_detector
+
+log = logging.getLogger(__name__)
 
 
 class Detectors:
@@ -27,6 +31,8 @@ class Detectors:
         self._registry = registry
         self._lock = threading.Lock()
         self._open: dict[str, Detector] = {}
+        self._canaries: dict[str, Canary] = {}
+        self._faults: dict[str, str] = {}
 
     def entry(self, name: str | None, purposes: Sequence[str] = ()) -> ModelEntry:
         """The model of a name, or the one for cameras whose zones have these purposes.
@@ -44,8 +50,27 @@ class Detectors:
         """
         with self._lock:
             if entry.name not in self._open:
-                self._open[entry.name] = DetectorProcess(partial(watching_detector, entry, None))
+                detector = self._opened(entry)
+                self._open[entry.name] = detector
+                self._canaries[entry.name] = Canary(detector)
             return self._open[entry.name]
+
+    def check(self) -> None:
+        """Show the canary picture to every detector that is open."""
+        with self._lock:
+            canaries = dict(self._canaries)
+        for name, canary in canaries.items():
+            answer = canary.check()
+            if answer.sees:
+                self._faults.pop(name, None)
+            else:
+                log.error("model %s fails the canary: %s", name, answer.detail)
+                self._faults[name] = answer.detail
+
+    def fault(self) -> str | None:
+        """Which detectors failed their last canary, and how; ``None`` where none did."""
+        told = [f"model {name}: {detail}" for name, detail in sorted(self._faults.items())]
+        return "; ".join(told) or None
 
     def close(self) -> None:
         """End all processes."""
@@ -53,6 +78,10 @@ class Detectors:
             for detector in self._open.values():
                 detector.close()
             self._open.clear()
+            self._canaries.clear()
+
+    def _opened(self, entry: ModelEntry) -> Detector:
+        return DetectorProcess(partial(watching_detector, entry, None))
 
 
 class OnDemand:

@@ -35,6 +35,7 @@ from vision.schedule import SiteClock
 log = logging.getLogger(__name__)
 
 HOUSEKEEPING_S = 600.0
+CANARY_S = 60.0
 SHUTDOWN_S = 8
 """Requests that are under way are given so long when the service is told to stop."""
 
@@ -79,6 +80,7 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
         clock=now,
         live=watched if settings.watch else None,
         inspector=inspector,
+        detector_fault=detectors.fault,
     )
     return service, watched, detectors
 
@@ -103,10 +105,16 @@ def serve(settings: ServiceSettings) -> None:
     )
     server = uvicorn.Server(config)
     stop = threading.Event()
-    keeper = threading.Thread(
-        target=every, args=(HOUSEKEEPING_S, lambda: keep_house(service), stop), daemon=True
-    )
-    keeper.start()
+    regular: list[tuple[float, Callable[[], object]]] = [
+        (HOUSEKEEPING_S, lambda: keep_house(service)),
+        (CANARY_S, detectors.check),
+    ]
+    threads = [
+        threading.Thread(target=every, args=(interval_s, work, stop), daemon=True)
+        for interval_s, work in regular
+    ]
+    for thread in threads:
+        thread.start()
     if settings.watch:
         watched.start()
     try:
@@ -117,7 +125,8 @@ def serve(settings: ServiceSettings) -> None:
         if settings.watch:
             watched.stop()
         detectors.close()
-        keeper.join(SHUTDOWN_S)
+        for thread in threads:
+            thread.join(SHUTDOWN_S)
         service.database.close()
 
 
@@ -127,5 +136,5 @@ def every(interval_s: float, work: Callable[[], object], stop: threading.Event) 
         try:
             work()
         except Exception:
-            log.exception("housekeeping failed")
+            log.exception("what is done regularly failed")
         stop.wait(interval_s)
