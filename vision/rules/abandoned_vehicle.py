@@ -117,6 +117,7 @@ class AbandonedVehicle(StandingRule):
             settings.no_stopping_dwell_s,
         )
         self._shortest_s = min(self._lengths_s)
+        self._unmoved_s = min(self._lengths_s[1:3])
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""
@@ -178,6 +179,12 @@ class AbandonedVehicle(StandingRule):
         share = self._settings.min_observed_share
         longest_s = stood_s(sighting)
         if longest_s < self._shortest_s and not self._has_windows:
+            return []
+        if longest_s < self._unmoved_s and not (
+            sighting.derelict_looks
+            or not _DERELICT.isdisjoint(sighting.class_share)
+            or self._strict.drawn(sighting, look)
+        ):
             return []
         if not self._concerns(sighting):
             return []

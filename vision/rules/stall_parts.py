@@ -78,6 +78,11 @@ class StallParts(BaseModel):
         "bowl",
     )
 
+    @property
+    def standing(self) -> frozenset[str]:
+        """Classes of all parts but the seller."""
+        return frozenset((*self.canopy, *self.stand, *self.goods))
+
     def role_of(self, class_name: str) -> str | None:
         """Part that a standing thing of a class can be."""
         for role in (CANOPY, STAND, GOODS):

@@ -129,6 +129,7 @@ class StreetStall(StandingRule):
         self._always_permitted = tuple(
             zone for zone in self._zones if zone.purpose in _PERMITTED and not _has_hours(zone)
         )
+        self._part_classes = settings.parts.standing
         self._ensembles = Ensembles(
             settings.parts,
             min_kinds=settings.min_kinds,
@@ -347,12 +348,20 @@ class StreetStall(StandingRule):
         One that was reported as part of a stall by class goes with that stall: should its parts
         still stand they have to stand for a dwell of their own, or one place would be wrong twice.
         """
-        alive = [sighting for sighting in sightings if sighting.ended_s is None]
-        believed = [s for s in alive if s.confidence >= self._settings.min_confidence]
-        self._keys = {s.id: self._keys[s.id] for s in sightings if s.id in self._keys}
-        keys_alive = {key_of(sighting) for sighting in alive}
+        parts, least = self._part_classes, self._settings.min_confidence
+        believed = [
+            one
+            for one in sightings
+            if one.class_name in parts and one.ended_s is None and one.confidence >= least
+        ]
+        if self._keys:
+            self._keys = {s.id: self._keys[s.id] for s in sightings if s.id in self._keys}
+        followed = self._ensembles.follow(look, believed)
+        if not followed:
+            return []
+        keys_alive = {key_of(one) for one in sightings if one.ended_s is None}
         kept = []
-        for one in self._ensembles.follow(look, believed):
+        for one in followed:
             if one.key in (None, _own_key(one)) or one.key in keys_alive:
                 kept.append(one)
             else:
