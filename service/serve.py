@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import FrameType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import uvicorn
@@ -92,8 +93,9 @@ def serve(settings: ServiceSettings) -> None:
     offered = offer_token(service.database, settings.data, now())
     if offered is not None:
         log.warning("there is no user yet: make the first admin with the token in %s", offered)
+    app = create_app(service)
     config = uvicorn.Config(
-        create_app(service),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -103,7 +105,7 @@ def serve(settings: ServiceSettings) -> None:
         forwarded_allow_ips="*" if settings.behind_proxy else None,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     stop = threading.Event()
     regular: list[tuple[float, Callable[[], object]]] = [
         (HOUSEKEEPING_S, lambda: keep_house(service)),
@@ -128,6 +130,15 @@ def serve(settings: ServiceSettings) -> None:
         for thread in threads:
             thread.join(SHUTDOWN_S)
         service.database.close()
+
+
+class _Server(uvicorn.Server):
+    """Ends the event streams when it is told to stop: it would wait for them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal came."""
+        self.config.app.state.closing.set()  # type: ignore[union-attr]
+        super().handle_exit(sig, frame)
 
 
 def every(interval_s: float, work: Callable[[], object], stop: threading.Event) -> None:

@@ -60,11 +60,12 @@ class Around:
         token = REQUEST_ID.set(request_id)
         begun = time.perf_counter()
         status = 500
+        has_begun = False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, has_begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, has_begun = message["status"], True
                 extra = () if scope["path"].startswith(_PAGES) else _HEADERS
                 message["headers"] = [
                     *message["headers"],
@@ -80,6 +81,12 @@ class Around:
                 await response(request, problem)(scope, receive, sending)
             else:
                 await self._app(scope, self._bounded(scope, receive), sending)
+        except Exception:
+            log.exception("unexpected")
+            if has_begun:
+                raise
+            problem = Problem(500, "internal", "something went wrong here")
+            await response(request, problem)(scope, receive, sending)
         finally:
             log.info(
                 "%s %s %s",

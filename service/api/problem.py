@@ -151,7 +151,7 @@ def response(request: Request, problem: Problem) -> Response:
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Answer all errors of an application with problem details."""
+    """Answer the errors that an application knows with problem details."""
 
     async def told(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
@@ -181,13 +181,8 @@ def add_handlers(app: FastAPI) -> None:
             Problem(503, "database", "the database does not answer", headers={"retry-after": "5"}),
         )
 
-    async def unknown(request: Request, error: Exception) -> Response:
-        log.error("unexpected: %s", type(error).__name__, exc_info=error)
-        return response(request, Problem(500, "internal", "something went wrong here"))
-
     app.add_exception_handler(Problem, told)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(JiexuError, known)
     app.add_exception_handler(OperationalError, database)
-    app.add_exception_handler(Exception, unknown)

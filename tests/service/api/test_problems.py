@@ -65,7 +65,10 @@ def test_an_error_of_ours_tells_nothing_but_its_id(
     answer = client.get("/api/v1/cases")
     assert answer.status_code == 500
     assert "hunter2" not in answer.text
-    assert answer.json()["request_id"]
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    counted = 'route="/api/v1/cases",status="500"} 1.0'
+    assert counted in serving.user(Role.VIEWER).get("/metrics").text
 
 
 def test_a_database_that_is_away_is_told_as_such(
