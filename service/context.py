@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.auth.logins import LoginTimes
+from service.auth.oidc import OidcProvider
 from service.cameras.reach import AddressPolicy
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import Signer
@@ -28,6 +29,7 @@ class Service:
         inspector: Detector for pictures on demand; ``None`` where there is none.
         detector_fault: Says why the detector is not to be trusted now, ``None`` if it is; not
             asked where it is ``None`` itself.
+        oidc: OpenID provider to log in at; ``None`` where there is none.
         clock: Tells aware wall-clock time.
     """
 
@@ -39,6 +41,7 @@ class Service:
     live: Live | None = None
     inspector: Inspector | None = None
     detector_fault: Callable[[], str | None] | None = None
+    oidc: OidcProvider | None = None
 
     @property
     def login_times(self) -> LoginTimes:

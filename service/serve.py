@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import uvicorn
 
+from service.api.account import OIDC_CALLBACK
 from service.app import create_app
 from service.auth.first_run import offer_token
+from service.auth.oidc import OidcProvider
 from service.cameras.live import LiveCameras
 from service.cameras.reach import AddressPolicy
 from service.cases.intake import Intake
@@ -82,6 +84,9 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
         live=watched if settings.watch else None,
         inspector=inspector,
         detector_fault=detectors.fault,
+        oidc=None
+        if settings.oidc is None
+        else OidcProvider(settings.oidc, f"{settings.public_url}{OIDC_CALLBACK}"),
     )
     return service, watched, detectors
 

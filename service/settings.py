@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.store.tables import Role
 from vision.errors import ConfigError
 
 PREFIX = "JIEXU_"
@@ -78,6 +79,26 @@ class Retention(_Part):
     evidence_quota_gb: Annotated[float, Field(gt=0)] | None = None
 
 
+class Oidc(_Part):
+    """Logging in at an OpenID provider.
+
+    Attributes:
+        issuer: Its URL.
+        client_id: Who we are there.
+        client_secret: Proof of that.
+        scope: What is asked for.
+        role_claim: Claim of the ID token that says what someone may do.
+        roles: Role by value of that claim; whoever has none of them is not let in.
+    """
+
+    issuer: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    client_id: str
+    client_secret: SecretStr
+    scope: str = "openid profile"
+    role_claim: str = "roles"
+    roles: Annotated[dict[str, Role], Field(min_length=1)]
+
+
 class ServiceSettings(BaseSettings):
     """All settings.
 
@@ -102,6 +123,7 @@ class ServiceSettings(BaseSettings):
         calendar: Working days and holidays: name of a shipped calendar, or a file.
         limits: What requests may ask for.
         logins: How long logins last.
+        oidc: Logging in at an OpenID provider, besides passwords; needs ``public_url``.
         retention: How long things are kept.
     """
 
@@ -127,7 +149,14 @@ class ServiceSettings(BaseSettings):
     calendar: str = "cn"
     limits: Limits = Limits()
     logins: Logins = Logins()
+    oidc: Oidc | None = None
     retention: Retention = Retention()
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.oidc is not None and self.public_url is None:
+            raise ValueError("oidc: needs public_url, to which the provider sends browsers back")
+        return self
 
     @property
     def database_url(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import math
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from starlette.datastructures import URL
 
@@ -16,10 +18,16 @@ from service.api.security import COOKIE, Origin, TheService, Viewer
 from service.auth import logins
 from service.auth.first_run import FirstRunError, make_first_admin
 from service.auth.logins import LoggedIn, log_in
+from service.auth.oidc import OidcError, OidcProvider, Pending, user_of
 from service.context import Service
 from service.store.tables import Role
 
 router = APIRouter(tags=["account"])
+
+OIDC_CALLBACK = "/api/v1/session/oidc/callback"
+OIDC_COOKIE = "jiexu_oidc"
+OIDC_S = 600
+"""Logging in at the provider may take so long, in seconds."""
 
 _Typed = Annotated[Text, StringConstraints(max_length=64)]
 _Password = Annotated[SecretStr, Field(max_length=256)]
@@ -133,10 +141,113 @@ def create_first_admin(
     return _logged_in(login, response, service)
 
 
+@router.get(
+    "/session/oidc",
+    status_code=302,
+    response_class=RedirectResponse,
+    responses=answers(404, 502),
+)
+def begin_oidc(service: TheService) -> RedirectResponse:
+    """Go to the OpenID provider to log in there."""
+    provider = _provider(service)
+    until = int(service.clock().timestamp()) + OIDC_S
+    try:
+        url, pending = provider.begin(until)
+    except OidcError as error:
+        raise Problem(502, "oidc", str(error)) from None
+    response = RedirectResponse(url, 302)
+    response.set_cookie(
+        OIDC_COOKIE,
+        service.signer.seal("oidc", pending.dump()),
+        max_age=OIDC_S,
+        path=OIDC_CALLBACK,
+        secure=service.settings.secure_cookies,
+        httponly=True,
+        samesite="lax",
+    )
+    response.headers["cache-control"] = "no-store"
+    return response
+
+
+@router.get(
+    "/session/oidc/callback",
+    status_code=302,
+    response_class=RedirectResponse,
+    responses=answers(403, 404),
+)
+def finish_oidc(
+    request: Request,
+    service: TheService,
+    origin: Origin,
+    code: Annotated[str, Query(max_length=2000)] = "",
+    state: Annotated[str, Query(max_length=200)] = "",
+) -> RedirectResponse:
+    """Come back from the OpenID provider, logged in there."""
+    provider = _provider(service)
+    now = service.clock()
+    try:
+        pending = _begun(request, service, state if code else "")
+        identity = provider.finish(code, pending, now)
+        with service.database.write() as session:
+            user = user_of(session, provider.issuer, identity, now)
+            login = logins.begin_login(
+                session, user, origin=origin, now=now, times=service.login_times
+            )
+    except OidcError as error:
+        with service.database.write() as session:
+            audit.write(
+                session,
+                now,
+                origin,
+                "nobody",
+                "login.failed",
+                subject="oidc",
+                details={"why": str(error)},
+            )
+        raise Problem(403, "oidc", str(error)) from None
+    response = RedirectResponse("/", 302)
+    response.delete_cookie(OIDC_COOKIE, path=OIDC_CALLBACK)
+    _set_cookie(login, response, service)
+    return response
+
+
+def _begun(request: Request, service: Service, state: str) -> Pending:
+    """The login that this browser began and that this answer belongs to.
+
+    Raises:
+        OidcError: There is none.
+    """
+    sealed = service.signer.opened("oidc", request.cookies.get(OIDC_COOKIE, ""))
+    if sealed is None:
+        raise OidcError("this login was not begun here")
+    pending = Pending.load(sealed)
+    if not hmac.compare_digest(pending.state.encode(), state.encode()):
+        raise OidcError("this is not the answer to the login that was begun")
+    if pending.until <= service.clock().timestamp():
+        raise OidcError("the login took too long: begin again")
+    return pending
+
+
+def _provider(service: Service) -> OidcProvider:
+    if service.oidc is None:
+        raise Problem(404, "no_oidc", "there is no OpenID provider to log in at")
+    return service.oidc
+
+
 def _logged_in(login: LoggedIn, response: Response, service: Service) -> LoggedInBody:
     who = login.principal
     assert who.role is not None
     assert who.csrf_token is not None
+    _set_cookie(login, response, service)
+    return LoggedInBody(
+        actor=who.actor,
+        role=who.role,
+        csrf_token=who.csrf_token,
+        expires_at=login.expires_at,
+    )
+
+
+def _set_cookie(login: LoggedIn, response: Response, service: Service) -> None:
     response.set_cookie(
         COOKIE,
         login.token,
@@ -147,12 +258,6 @@ def _logged_in(login: LoggedIn, response: Response, service: Service) -> LoggedI
         samesite="lax",
     )
     response.headers["cache-control"] = "no-store"
-    return LoggedInBody(
-        actor=who.actor,
-        role=who.role,
-        csrf_token=who.csrf_token,
-        expires_at=login.expires_at,
-    )
 
 
 def _refuse_other_origins(request: Request, service: Service) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import os
 import secrets
 from datetime import UTC, datetime
@@ -52,22 +51,33 @@ class Signer:
 
     def token(self, grant: Grant) -> str:
         """A grant as text for a URL."""
-        body = grant.model_dump_json().encode()
-        return f"{_text(body)}.{_text(self._sign(body))}"
+        return self.seal("evidence", grant.model_dump_json().encode())
 
     def grant(self, token: str, now: datetime) -> Grant | None:
         """The grant in a text, ``None`` if it was not signed here or holds no more."""
+        body = self.opened("evidence", token)
+        if body is None:
+            return None
         try:
-            body, signature = (_bytes(part) for part in token.split("."))
-            if not hmac.compare_digest(self._sign(body), signature):
-                return None
             grant = Grant.model_validate_json(body)
-        except (ValueError, ValidationError, json.JSONDecodeError):
+        except ValidationError:
             return None
         return grant if datetime.fromtimestamp(grant.until, UTC) > now else None
 
-    def _sign(self, body: bytes) -> bytes:
-        return hmac.digest(self._secret, b"evidence:" + body, hashlib.sha256)
+    def seal(self, purpose: str, body: bytes) -> str:
+        """Bytes as text that nobody else can make; it can be read, and serves one purpose."""
+        return f"{_text(body)}.{_text(self._sign(purpose, body))}"
+
+    def opened(self, purpose: str, text: str) -> bytes | None:
+        """The bytes in a text that was sealed here for this purpose, else ``None``."""
+        try:
+            body, signature = (_bytes(part) for part in text.split("."))
+        except ValueError:
+            return None
+        return body if hmac.compare_digest(self._sign(purpose, body), signature) else None
+
+    def _sign(self, purpose: str, body: bytes) -> bytes:
+        return hmac.digest(self._secret, purpose.encode() + b":" + body, hashlib.sha256)
 
 
 def load_signer(folder: Path, secret: str | None) -> Signer:

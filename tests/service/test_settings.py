@@ -39,6 +39,11 @@ def test_variables_of_other_parts_are_left_alone(monkeypatch: pytest.MonkeyPatch
         ("limits: {picture_mb: -1}", "limits.picture_mb"),
         ("public_url: jiexu.test", "public_url"),
         ("camera_networks: [10.0.0.1/8]", "camera_networks.0"),
+        ("oidc: {issuer: 'https://x', client_id: a, client_secret: b, roles: {}}", "oidc.roles"),
+        (
+            "oidc: {issuer: 'https://x', client_id: a, client_secret: b, roles: {c: viewer}}",
+            "needs public_url",
+        ),
         ("- a", "mapping"),
         ("a: [", "cannot be read"),
     ],

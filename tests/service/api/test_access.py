@@ -20,6 +20,8 @@ ACCESS: dict[str, tuple[Role | str, Scope | None]] = {
     "GET /metrics": (VIEWER, READ),
     "POST /api/v1/session": (EVERYONE, None),
     "POST /api/v1/setup": (EVERYONE, None),
+    "GET /api/v1/session/oidc": (EVERYONE, None),
+    "GET /api/v1/session/oidc/callback": (EVERYONE, None),
     "GET /api/v1/session": (VIEWER, None),
     "DELETE /api/v1/session": (VIEWER, None),
     "GET /api/v1/health": (VIEWER, READ),
