@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from vision.observe.look import NUDGED
 
 QUIET_LINE_EVERY_S = 30.0
 
@@ -106,7 +109,18 @@ class ConsoleProgress:
         self._console.print(line, highlight=False, soft_wrap=True)
         for note in report.get("notes", []):
             self._console.print(f"        {escape(note)}", style="yellow", highlight=False)
+        for event in report.get("health_events", []):
+            line = escape(_of_view(event))
+            self._console.print(f"        {line}", style="yellow", highlight=False)
 
     def _show(self, text: str) -> None:
         self._bar.reset(self._task, description=escape(text), total=None, found="", visible=True)
         self._spoke = time.monotonic()
+
+
+def _of_view(event: Mapping[str, Any]) -> str:
+    """What happened to a view, in one line."""
+    until = "to the end" if event["end_s"] is None else f"to {event['end_s']:.0f} s"
+    outcome = "registered and judged on" if event["kind"] == NUDGED else "not judged"
+    detail = f" ({event['detail']})" if event["detail"] else ""
+    return f"view {event['kind']} from {event['start_s']:.0f} s {until}{detail}: {outcome}"

@@ -32,7 +32,7 @@ from vision.frames.stills import open_stills
 from vision.frames.wallclock import StartTime
 from vision.judging import effective_rules, judge_for
 from vision.observe.families import STANDING_OBJECT
-from vision.observe.look import Affine, Health, Look
+from vision.observe.look import NUDGED, Affine, Health, Look
 from vision.pipeline import Looker
 from vision.record import SourceRecord
 from vision.rules.judge import Judge
@@ -244,7 +244,7 @@ def scan_input(
             "look_policy": asdict(job.policy),
             "decoded": decoded,
             "notes": notes,
-            "health_events": [asdict(event) for event in watch.events],
+            "health_events": _health_events(watch),
             "rules": effective_rules(job.rules),
             "violations": len(records),
             "wall_s": round(wall_s, 3),
@@ -256,6 +256,13 @@ def scan_input(
     folder.write_result(key, result)
     checkpoint.clear()
     return result
+
+
+def _health_events(watch: HealthWatch) -> list[dict[str, Any]]:
+    """What happened to the view, in order of time: faults, and nudges that were judged on."""
+    events = [asdict(event) for event in watch.events]
+    events += [{"kind": NUDGED} | asdict(nudge) for nudge in watch.nudges]
+    return sorted(events, key=lambda event: float(event["start_s"]))
 
 
 def material_of(job: Job, source: FrameSource, healthy_s: Sequence[float]) -> Material:

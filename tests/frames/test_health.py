@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -299,6 +300,36 @@ def test_a_nudge_survives_a_restart():
     for one in (watch, again):
         assert healths(one, [moved(STREET, turn=2.0)], 90.0) == [Health.OK]
     assert np.array_equal(watch.to_view, again.to_view)
+
+
+def test_a_nudge_is_told_with_its_extent_and_until_it_is_put_right():
+    watch = watch_used_to(STREET)
+    pictures = [moved(STREET, turn=2.0, right=0.03)] * 4 + [STREET] * 4
+    healths(watch, pictures, 60.0)
+    (nudge,) = watch.nudges
+    assert (nudge.start_s, nudge.end_s) == (60.0, 100.0)
+    assert re.search(r"turned by (1\.9|2\.0|2\.1)°", nudge.detail)
+    assert "of the width" in nudge.detail
+    assert watch.events == []
+
+
+def test_a_single_nudged_look_and_a_shaking_camera_are_no_nudge():
+    watch = watch_used_to(STREET)
+    pictures = [moved(STREET, turn=2.0), STREET, STREET]
+    pictures += [moved(STREET, right=right) for right in (0.01, -0.01, 0.012, -0.006)]
+    healths(watch, pictures, 60.0)
+    assert watch.nudges == []
+
+
+def test_an_open_nudge_survives_a_restart():
+    watch = watch_used_to(STREET)
+    healths(watch, [moved(STREET, turn=2.0)] * 3, 60.0)
+    again = HealthWatch(adopt_new_pose=False)
+    again.restore(watch.state())
+    for one in (watch, again):
+        healths(one, [STREET] * 3, 90.0)
+    assert again.nudges == watch.nudges
+    assert watch.nudges[0].end_s is not None
 
 
 def test_dusk_and_night_are_followed_look_by_look():

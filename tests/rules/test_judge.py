@@ -176,3 +176,23 @@ def test_a_nudged_camera_judges_in_the_view_and_shows_the_frame():
     (violation,) = judged([replace(one, to_view=pushed) for one in looks])
     assert violation.zone_id == "lane"
     assert violation.box == pytest.approx(beside)
+
+
+def test_a_thing_that_is_lost_in_a_nudged_view_and_found_again_is_one_violation():
+    """The same place lies elsewhere in the frame, by more than the thing is wide."""
+    settings = {"street_stall": {"dwell_s": 60}}
+    here, nudged = at(500, 500), at(660, 500)
+    to_view = (1.0, 0.0, -160.0, 0.0, 1.0, 0.0)
+    lorry = seen("truck", at(500, 520, 300, 200))
+    looks = [look(t, seen("street_stall", here)) for t in every(5, 0, 200)]
+    hidden = [look(t, lorry) for t in every(30, 230, 4200)]
+    back = [look(t, seen("street_stall", nudged)) for t in every(5, 4205, 4400)]
+    looks += hidden + [replace(one, to_view=to_view) for one in back]
+    judge = Judge(
+        build_rules([WHOLE_FRAME], settings), SightingMemory(), [WHOLE_FRAME], camera_id="cam"
+    )
+    for one in looks:
+        judge.look(one)
+    (violation,) = [one for one in judge.finish() if one.kind == "street_stall"]
+    assert violation.end_s is None
+    assert violation.last_seen_s == 4400

@@ -36,6 +36,12 @@ _TILE = 24  # the same
 _TILE_LIKENESS = 0.5
 _LEAST_TILES = 8
 
+_MIDDLE_HEIGHT = 9 / 32
+"""Where the middle of a picture of width 1 lies, as pictures of cameras mostly are."""
+
+_TOLD_SHIFT, _TOLD_DEG, _TOLD_ZOOM = 0.005, 0.5, 0.01
+"""A nudge is told from so much on: share of the width, degrees, share of the size."""
+
 
 @dataclass(frozen=True)
 class HealthSettings:
@@ -131,6 +137,21 @@ class HealthEvent:
     """
 
     kind: Health
+    start_s: float
+    end_s: float | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Nudge:
+    """A stretch of time in which a view was off its reference and judged on all the same.
+
+    Attributes:
+        start_s: Stream time in seconds of the first look that was off.
+        end_s: Stream time of the first look that was not any more; ``None`` while it lasts.
+        detail: By how much it was off when that was confirmed, for the operator.
+    """
+
     start_s: float
     end_s: float | None
     detail: str
@@ -234,6 +255,7 @@ class HealthWatch:
             for a picture of width 1 (the height is in the same unit); ``None`` when they lie where
             they always lie.
         events: Closed events in order of time and the open one, if any, at the end.
+        nudges: When the view was nudged, in the same order.
     """
 
     def __init__(self, settings: HealthSettings | None = None, *, adopt_new_pose: bool) -> None:
@@ -242,6 +264,9 @@ class HealthWatch:
         self.pose = 0
         self.to_view: NDArray[np.float64] | None = None
         self.events: list[HealthEvent] = []
+        self.nudges: list[Nudge] = []
+        self._turn_s = 0.0
+        self._turn_looks = 0
         self._nudge: NDArray[np.float64] | None = None
         self._reference: _Reference | None = None
         self._candidate: _Reference | None = None
@@ -268,6 +293,8 @@ class HealthWatch:
         """
         health, detail = self._examine(luma, time_s)
         self._record(health, detail, time_s)
+        if health is Health.OK:
+            self._record_nudge(time_s)
         return health
 
     def finish(self, time_s: float) -> None:
@@ -286,10 +313,17 @@ class HealthWatch:
         """Return everything the watch remembers, as arrays for ``np.savez``."""
         state: dict[str, NDArray[Any]] = {
             "counters": np.array(
-                [self.pose, self._still_looks, self._unrest, self._run_looks], np.int64
+                [self.pose, self._still_looks, self._unrest, self._run_looks, self._turn_looks],
+                np.int64,
             ),
             "times_s": np.array(
-                [self._still_since_s, self._still_repeat_s, self._moved_s, self._run_start_s],
+                [
+                    self._still_since_s,
+                    self._still_repeat_s,
+                    self._moved_s,
+                    self._run_start_s,
+                    self._turn_s,
+                ],
                 np.float64,
             ),
             "run": np.array(self._run.value),
@@ -300,6 +334,11 @@ class HealthWatch:
                 np.float64,
             ),
             "event_details": np.array([event.detail for event in self.events], np.str_),
+            "nudge_times_s": np.array(
+                [(one.start_s, np.nan if one.end_s is None else one.end_s) for one in self.nudges],
+                np.float64,
+            ).reshape(-1, 2),
+            "nudge_details": np.array([one.detail for one in self.nudges], np.str_),
         }
         if self._still is not None:
             state["still"] = self._still.copy()
@@ -325,12 +364,22 @@ class HealthWatch:
         Args:
             state: What :meth:`state` returned, also after a round through ``np.savez``.
         """
-        self.pose, self._still_looks, self._unrest, self._run_looks = (
+        self.pose, self._still_looks, self._unrest, self._run_looks, self._turn_looks = (
             int(value) for value in state["counters"]
         )
-        self._still_since_s, self._still_repeat_s, self._moved_s, self._run_start_s = (
-            float(value) for value in state["times_s"]
-        )
+        (
+            self._still_since_s,
+            self._still_repeat_s,
+            self._moved_s,
+            self._run_start_s,
+            self._turn_s,
+        ) = (float(value) for value in state["times_s"])
+        self.nudges = [
+            Nudge(start_s, None if np.isnan(end_s) else end_s, str(detail))
+            for (start_s, end_s), detail in zip(
+                state["nudge_times_s"].tolist(), state["nudge_details"], strict=True
+            )
+        ]
         self._run = Health(str(state["run"]))
         self._still = np.array(state["still"], np.uint8) if "still" in state else None
         self._nudge = np.array(state["nudge"]) if "nudge" in state else None
@@ -464,6 +513,24 @@ class HealthWatch:
         self._close_event(self._run_start_s)
         if health is not Health.OK:
             self.events.append(HealthEvent(health, self._run_start_s, None, detail))
+
+    def _record_nudge(self, time_s: float) -> None:
+        """Keep when the view was nudged, once so many good looks in a row say so."""
+        detail = "" if self._nudge is None else _nudged_by(self._nudge)
+        ongoing = bool(self.nudges) and self.nudges[-1].end_s is None
+        if bool(detail) is ongoing:
+            self._turn_looks = 0
+            return
+        if not self._turn_looks:
+            self._turn_s = time_s
+        self._turn_looks += 1
+        if self._turn_looks < self._settings.confirm_looks:
+            return
+        self._turn_looks = 0
+        if ongoing:
+            self.nudges[-1] = replace(self.nudges[-1], end_s=self._turn_s)
+        else:
+            self.nudges.append(Nudge(self._turn_s, None, detail))
 
     def _close_event(self, end_s: float) -> None:
         if self.events and self.events[-1].end_s is None:
@@ -665,6 +732,24 @@ def _to_view(
     transform = np.eye(2, 3) if nudge is None else nudge.copy()
     transform[:, 2] -= np.array([x, y]) / _WORK_WIDTH
     return transform
+
+
+def _nudged_by(nudge: NDArray[np.float64]) -> str:
+    """How far a view is off, in words; empty when it is not off by anything to speak of.
+
+    Args:
+        nudge: ``(2, 3)`` transform for a picture of width 1.
+    """
+    zoom = float(np.hypot(nudge[0, 0], nudge[1, 0]))
+    turn = float(np.degrees(np.arctan2(nudge[1, 0], nudge[0, 0])))
+    middle = np.array([0.5, _MIDDLE_HEIGHT])
+    off = float(np.linalg.norm(nudge[:, :2] @ middle + nudge[:, 2] - middle))
+    parts = [
+        f"shifted by {off:.1%} of the width" if off >= _TOLD_SHIFT else "",
+        f"turned by {abs(turn):.1f}°" if abs(turn) >= _TOLD_DEG else "",
+        f"enlarged by {1 / zoom - 1:+.1%}" if abs(1 / zoom - 1) >= _TOLD_ZOOM else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _nudge(

@@ -17,6 +17,10 @@ Affine = tuple[float, float, float, float, float, float]
 """``a, b, c, d, e, f``: the pixel ``(x, y)`` lies at ``(a x + b y + c, d x + e y + f)``."""
 
 
+NUDGED = "nudged"
+"""A view that is off a little and judged on, where the states of :class:`Health` are listed too."""
+
+
 class Health(StrEnum):
     """State of a view in one look; only ``OK`` looks are judged."""
 

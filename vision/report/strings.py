@@ -132,8 +132,9 @@ TEXT: dict[str, tuple[str, str]] = {
     # health
     "health": ("Camera health", "摄像机状态"),
     "health_note": (
-        "During these stretches nothing was judged and no dwell was counted.",
-        "以下时段未作判断，也不计入持续时间。",
+        "During these stretches nothing was judged and no dwell was counted; "
+        "a nudged view was brought back onto its reference and judged on.",
+        "以下时段未作判断，也不计入持续时间；轻微移位的画面经配准后继续判断。",
     ),
     "health_none": (
         "Every camera could see all the time.",
@@ -192,6 +193,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "health.blurred": ("Blurred picture", "画面模糊"),
     "health.covered": ("Covered lens", "镜头遮挡"),
     "health.moved": ("Moved view", "画面移位"),
+    "health.nudged": ("Nudged view, judged on", "画面轻微移位（继续判断）"),
     "health.gap": ("Hole in the recording", "录像缺失"),
     "sign.derelict_look": ("derelict look", "外观破败"),
     "sign.derelict_class": ("by the detector's class", "检测类别"),

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from vision.observe.look import NUDGED
 from vision.record import ViolationRecord
 from vision.report.summary import (
     LOOK_INSPECTED,
@@ -154,6 +155,8 @@ def _camera(
         for violation in sorted(found.get(entry.name, []), key=lambda v: v.start_s):
             bars[violation.kind].append(_bar(segment, violation, bars[violation.kind]))
         for event in entry.health_events:
+            if event.kind == NUDGED:
+                continue
             end_s = entry.duration_s if event.end_s is None else event.end_s
             health.append(_stretch(segment, event.kind, event.detail, event.start_s, end_s))
         unknown += [_stretch(segment, "gap", "", gap.start_s, gap.end_s) for gap in entry.gaps]

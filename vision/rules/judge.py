@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from vision.errors import InputError
-from vision.observe.look import Affine, Health, Look, carried_box, inverse
+from vision.observe.look import Health, Look
 from vision.observe.memory import SightingMemory
 from vision.observe.place import Place
 from vision.observe.sighting import Sighting, Snapshot
-from vision.rules.finding import Finding, Rule, Violation
+from vision.rules.finding import Rule, Violation
 from vision.rules.hours import Hours
 from vision.rules.lifecycle import END_AFTER_S, LifeEvent, Lives
 from vision.rules.places import StandsIn
@@ -64,7 +64,7 @@ class Judge:
         """
         to_view, look = look.to_view, look.registered()
         ended = self._memory.take_in(look)
-        self._lives.begin(look, ended)
+        self._lives.begin(look, ended, to_view)
         self._alive = self._judged(self._memory.alive, look)
         self._sightings = [*self._alive, *self._judged(ended, look)] if ended else self._alive
         if look.health is not Health.OK:
@@ -74,7 +74,7 @@ class Judge:
         self._look = look
         for rule in self._rules:
             for finding in rule.judge(look, self._sightings):
-                self._lives.enter(rule, _in_frame(finding, to_view), look)
+                self._lives.enter(rule, finding, look)
         self._lives.finish_look(look)
 
     def wants_closer_look(self) -> bool:
@@ -161,10 +161,3 @@ class Judge:
         if not self._ignore:
             return sightings
         return [one for one in sightings if self._ignore.zone_of(one, look) is None]
-
-
-def _in_frame(finding: Finding, to_view: Affine | None) -> Finding:
-    """A finding with its box in the frame as it is: evidence is cut from that."""
-    if to_view is None:
-        return finding
-    return finding._replace(box=carried_box(finding.box, inverse(to_view)))

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from vision.observe.boxes import area, as_array, intersections, iou, scaled
 from vision.observe.families import FLAT
-from vision.observe.look import Look
+from vision.observe.look import Affine, Look, carried_box, inverse
 from vision.observe.sighting import Box, Sighting
 from vision.rules.finding import (
     Earlier,
@@ -76,7 +76,8 @@ class _Case:
 
     Attributes:
         violation: As it is known.
-        place: Its box at the last look that found it, in fractions of the frame.
+        place: Its box at the last look that found it, in fractions of the view; in the frame it
+            lies elsewhere once the camera is nudged.
         pose: Pose in which it was found.
         life: Settings of its rule.
         raised: It has been raised.
@@ -139,14 +140,18 @@ class Lives:
         self._last_s: float | None = None
         self._stated: dict[tuple[str, str], bool] = {}
         self._any_lost = False
+        self._to_frame: Affine | None = None
 
-    def begin(self, look: Look, ended: Sequence[Sighting]) -> None:
+    def begin(self, look: Look, ended: Sequence[Sighting], to_view: Affine | None = None) -> None:
         """Begin with a look.
 
         Args:
-            look: The look, healthy or not.
+            look: The look, healthy or not, its boxes in the view's frame of reference.
             ended: Sightings that ended with it.
+            to_view: Where the pixels of its frame lie there. Violations are told with boxes in the
+                frame as it is, for evidence is cut from that.
         """
+        self._to_frame = None if to_view is None else inverse(to_view)
         self._stated = {}
         self._any_lost = any(case.lost for case in self._cases.values())
         for sighting in ended:
@@ -263,7 +268,7 @@ class Lives:
             camera_id=self._camera_id,
             zone_id=finding.zone_id,
             key=finding.key,
-            box=finding.box,
+            box=self._in_frame(finding.box),
             confidence=finding.confidence,
             start_s=finding.since_s,
             noticed_s=look.time_s,
@@ -337,6 +342,9 @@ class Lives:
         ]:
             self._end(other_key, look, "merged")
 
+    def _in_frame(self, box: Box) -> Box:
+        return box if self._to_frame is None else carried_box(box, self._to_frame)
+
     def _continue(self, case: _Case, finding: Finding, look: Look) -> None:
         case.clear_s, case.clear_looks = 0.0, 0
         case.place, case.pose = _fractions(finding.box, look), look.pose
@@ -356,7 +364,7 @@ class Lives:
             changes["permit_id"] = finding.permit_id
         if better:
             changes |= {
-                "box": finding.box,
+                "box": self._in_frame(finding.box),
                 "confidence": finding.confidence,
                 "best_s": look.time_s,
             }
