@@ -74,6 +74,12 @@ def crowd_before_heap(image: np.ndarray, time_s: float) -> None:
         cv2.rectangle(image, (x - 7, 90 + 8 * row), (x + 7, 125 + 8 * row), (230, 60, 10), -1)
 
 
+def somebody_walks(image: np.ndarray, time_s: float) -> None:
+    """There is always one person, each time elsewhere, and nothing else."""
+    x = 20 + int(time_s * 37) % 260
+    cv2.rectangle(image, (x, 60), (x + 14, 95), (230, 60, 10), -1)
+
+
 @pytest.fixture(scope="module")
 def bag_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clip(tmp_path_factory.mktemp("bag") / "bag.mp4", bag_is_left, 90.0)
@@ -99,6 +105,17 @@ class Shy(BlobDetector):
                 np.bool_,
             )
         ]
+
+
+class Dreamer(BlobDetector):
+    """Sees a heap that is not there in every picture without people."""
+
+    def _detect(self, image: np.ndarray) -> Detections:
+        found = super()._detect(image)
+        if len(found):
+            return found
+        box, confidence = np.array([[100, 110, 150, 140]], np.float32), np.array([0.9], np.float32)
+        return Detections(box, confidence, np.zeros(1, np.int64), self.names)
 
 
 def open_clip(path: Path) -> Recording:
@@ -181,6 +198,14 @@ def test_the_standing_picture_shows_what_a_crowd_hides(crowd_clip: Path) -> None
     assert any(look.detections.standing.any() for look in looks)
     assert 1 <= watch.shown <= 6
     assert detector.calls <= plain.calls + watch.shown + 2
+
+
+def test_what_the_frame_itself_does_not_show_in_clear_sight_is_not_there(tmp_path: Path) -> None:
+    watch = StandingWatch(StandingWatchSettings(show_every_s=20.0, gain_share=0.0))
+    looks = look_through(clip(tmp_path / "walk.mp4", somebody_walks, 90.0), watch, Dreamer())
+    assert watch.shown >= 3
+    told = [look for look in looks if boxes_of(look, "debris_pile")]
+    assert len(told) == watch.shown
 
 
 def test_what_was_added_can_be_told_and_taken_away(crowd_clip: Path) -> None:

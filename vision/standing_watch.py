@@ -16,7 +16,7 @@ detections, so an archive judged again agrees with the scan.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -27,7 +27,13 @@ from vision.array_state import State, prefixed, under
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.frames.frame import Frame
-from vision.frames.standing import Mask, StandingPicture, StandingSettings, same_within
+from vision.frames.standing import (
+    Mask,
+    StandingPicture,
+    StandingSettings,
+    same_within,
+    to_compare,
+)
 from vision.observe.boxes import area, iou
 from vision.observe.families import FLAT, STANDING_OBJECT, family_of
 from vision.observe.sighting import Box, Sighting
@@ -55,6 +61,8 @@ class StandingWatchSettings:
         show_confidence: What is seen in it must be so confident.
         visible_share: Share of a box that must be in sight for it to count in a look ...
         like_share: ... and of that, the share that must look as in the standing picture.
+        clear_share: What is in sight to this share the frame itself must show ...
+        unseen_looks: ... or, if it does not in so many looks in a row, it is not there.
         same_iou: A detection of the same family that overlaps so much is the same thing.
         margin: Share by which the boxes of what passes are widened to cover their edges.
         parked_iou: A detection of a vehicle that overlaps so much with one that stands is that one.
@@ -73,6 +81,8 @@ class StandingWatchSettings:
     show_confidence: float = 0.25
     visible_share: float = 0.25
     like_share: float = 0.8
+    clear_share: float = 0.75
+    unseen_looks: int = 2
     same_iou: float = 0.3
     margin: float = 0.06
     parked_iou: float = 0.5
@@ -83,12 +93,29 @@ class StandingWatchSettings:
 
 @dataclass(frozen=True, eq=False)
 class _Claim:
-    """Where something was seen by name, and how it looked; box in pixels of the small picture."""
+    """Where something was seen by name, and how it looked; box in the compared picture."""
 
     box: tuple[int, int, int, int]
     looks: NDArray[np.uint8]
     seen_s: float
     person: bool
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the detector saw in the standing picture; box in pixels of the compared picture.
+
+    Attributes:
+        box: ``x1, y1, x2, y2``.
+        confidence: Of the detection.
+        name: Of its class.
+        misses: Looks in a row in which it lay in clear sight and the frame itself did not show it.
+    """
+
+    box: Box
+    confidence: float
+    name: str
+    misses: int = 0
 
 
 class StandingWatch:
@@ -107,7 +134,7 @@ class StandingWatch:
         self._change = StaticChange(settings.change)
         self.shown = 0
         self._claims: list[_Claim] = []
-        self._carried = Detections.empty()
+        self._carried: list[_Shown] = []
         self._passing: Mask = np.zeros((1, 1), np.bool_)
         self._shown_s = -np.inf
         self._news = False
@@ -136,17 +163,17 @@ class StandingWatch:
             Whether a nameless thing has come or gone, so that the look differs from the one before
             even if the gate was closed.
         """
-        small = frame.small
+        compared = to_compare(frame.small)
         if pose != self._pose:
             self._forget(pose)
-        shape = (small.shape[0], small.shape[1])
+        shape = (compared.shape[0], compared.shape[1])
         scale = (shape[1] / frame.width, shape[0] / frame.height)
         if inspected:
-            self._claim(small, frame.time_s, found, scale)
+            self._claim(compared, frame.time_s, found, scale)
         passing, named, mobile = self._masks(shape, scale, found, sightings)
         self._passing = passing
         kept = self._change.kept(shape)
-        self._picture.update(small, frame.time_s, passing, named | kept)
+        self._picture.update(compared, frame.small, frame.time_s, passing, named | kept)
         if not self._settings.propose:
             return False
         before = len(self._change.things)
@@ -168,14 +195,17 @@ class StandingWatch:
         self._shown_s = frame.time_s
         self.shown += 1
         found = detector.submit(picture.picture).result()
-        keep = [
-            row
-            for row, (_, confidence, name) in enumerate(found.rows())
-            if confidence >= settings.show_confidence
-            and family_of(name) not in _FLEETING
-            and name not in FLAT
-        ]
-        self._carried = found[np.array(keep, np.int64)]
+        # Kept in pixels of the compared picture, as all that is asked of their places.
+        down = self._passing.shape[1] / picture.picture.shape[1]
+        self._carried = []
+        for box, confidence, name in found.rows():
+            if (
+                confidence >= settings.show_confidence
+                and family_of(name) not in _FLEETING
+                and name not in FLAT
+            ):
+                x1, y1, x2, y2 = (float(value) * down for value in box)
+                self._carried.append(_Shown((x1, y1, x2, y2), confidence, name))
 
     def evidence(self, frame: Frame, found: Detections) -> Detections:
         """Detections of a look together with what the standing picture adds.
@@ -192,16 +222,22 @@ class StandingWatch:
         scale = (frame.width / width, frame.height / height)
         rows: list[tuple[Box, float, str, bool]] = []
         weaker: list[int] = []
-        for box, confidence, name in self._carried.rows():
-            x1, y1, x2, y2 = (float(value) for value in box)
+        carried, self._carried = self._carried, []
+        for earlier in carried:
+            x1, y1, x2, y2 = earlier.box
             whole = (x1 * scale[0], y1 * scale[1], x2 * scale[0], y2 * scale[1])
-            if not self._is_in_sight((x1, y1, x2, y2)):
+            same = self._same(whole, earlier.name, found)
+            one = self._followed(earlier, seen=bool(same))
+            # What comes to light bit by bit, and goes, leaves traces that look like anything.
+            if one.misses >= self._settings.unseen_looks:
                 continue
-            same = self._same(whole, name, found)
+            self._carried.append(one)
+            if not self._is_in_sight(one):
+                continue
             scored = any(not np.isnan(found.derelict[row]) for row in same)
-            if not scored and all(found.confidence[row] < confidence for row in same):
+            if not scored and all(found.confidence[row] < one.confidence for row in same):
                 weaker += same
-                rows.append((whole, confidence, name, True))
+                rows.append((whole, one.confidence, one.name, True))
         for thing in self._change.things:
             box_px = frame_box(thing, (width, height), (frame.width, frame.height))
             if thing.seen and not self._has_name(box_px, found):
@@ -221,10 +257,10 @@ class StandingWatch:
         state: State = {
             "scalars": np.array([self._pose, self._shown_s, self.shown, self._news], np.float64),
             "passing": self._passing,
-            "carried.xyxy": self._carried.xyxy,
-            "carried.confidence": self._carried.confidence,
-            "carried.class_id": self._carried.class_id,
-            "carried.names": np.array(self._carried.names, np.str_),
+            "carried": np.array(
+                [[*one.box, one.confidence, one.misses] for one in self._carried], np.float64
+            ).reshape(-1, 6),
+            "carried.names": np.array([one.name for one in self._carried], np.str_),
             "claims": np.array(
                 [[*one.box, one.seen_s, one.person] for one in self._claims], np.float64
             ).reshape(-1, 6),
@@ -239,12 +275,11 @@ class StandingWatch:
         self._forget(int(pose))
         self._shown_s, self.shown, self._news = shown_s, int(shown), bool(news)
         self._passing = np.array(state["passing"], np.bool_)
-        self._carried = Detections(
-            np.array(state["carried.xyxy"], np.float32),
-            np.array(state["carried.confidence"], np.float32),
-            np.array(state["carried.class_id"], np.int64),
-            tuple(str(name) for name in state["carried.names"].tolist()),
-        )
+        rows, names = state["carried"].tolist(), state["carried.names"].tolist()
+        self._carried = [
+            _Shown((x1, y1, x2, y2), confidence, str(name), int(misses))
+            for (x1, y1, x2, y2, confidence, misses), name in zip(rows, names, strict=True)
+        ]
         self._claims = [
             _Claim(
                 (int(x1), int(y1), int(x2), int(y2)),
@@ -262,7 +297,7 @@ class StandingWatch:
         self._picture.reset()
         self._change.reset()
         self._claims = []
-        self._carried = Detections.empty()
+        self._carried = []
         self._passing = np.zeros((1, 1), np.bool_)
         self._shown_s = -np.inf
         self._news = False
@@ -305,7 +340,7 @@ class StandingWatch:
 
     def _claim(
         self,
-        small: NDArray[np.uint8],
+        compared: NDArray[np.uint8],
         time_s: float,
         found: Detections,
         scale: tuple[float, float],
@@ -315,7 +350,7 @@ class StandingWatch:
         A person who stands is not seen in every look. One who has left lays open the ground, or
         what was put there.
         """
-        shape = (small.shape[0], small.shape[1])
+        shape = (compared.shape[0], compared.shape[1])
         now = []
         for box, _, name in found.rows():
             if _moves(name):
@@ -325,7 +360,7 @@ class StandingWatch:
                     now.append(
                         _Claim(
                             place,
-                            small[rows, columns].copy(),
+                            compared[rows, columns].copy(),
                             time_s,
                             person=family_of(name) in _PEOPLE,
                         )
@@ -335,22 +370,21 @@ class StandingWatch:
             for claim in self._claims
             if time_s - claim.seen_s <= self._settings.claim_s
             and not any(iou(_floats(claim.box), _floats(one.box)) > 0.3 for one in now)
-            and self._still_shows(claim, small)
+            and self._still_shows(claim, compared)
         ]
         self._claims = now + old
 
-    def _still_shows(self, claim: _Claim, small: NDArray[np.uint8]) -> bool:
+    def _still_shows(self, claim: _Claim, compared: NDArray[np.uint8]) -> bool:
         x1, y1, x2, y2 = claim.box
         picture, levels = self._picture, self._settings.picture.same_levels
-        if picture.recent is None or picture.recent.shape != small.shape:
+        if picture.recent is None or picture.recent.shape != compared.shape:
             return False
-        before = cv2.blur(claim.looks, (3, 3))
         ground = picture.ground[y1:y2, x1:x2]
-        own = picture.known[y1:y2, x1:x2] & ~same_within(before.astype(np.float32), ground, levels)
+        own = ~same_within(claim.looks.astype(np.float32), ground, levels)
+        own &= picture.known[y1:y2, x1:x2]
         if own.mean() < 0.05:
             return False
-        current = cv2.blur(small[y1:y2, x1:x2], (3, 3))
-        same = same_within(current, before, levels)
+        same = same_within(compared[y1:y2, x1:x2], claim.looks, levels)
         return bool(same[own].mean() >= self._settings.claim_share)
 
     def _can_gain(self) -> bool:
@@ -368,12 +402,22 @@ class StandingWatch:
             return False
         return bool(cv2.erode(new.view(np.uint8), np.ones((5, 5), np.uint8)).any())
 
-    def _is_in_sight(self, box: Box) -> bool:
+    def _followed(self, one: _Shown, *, seen: bool) -> _Shown:
+        """Count the looks in which the frame itself should have shown what the picture did."""
+        if seen:
+            return replace(one, misses=0)
+        part = _part(one.box, (1.0, 1.0), self._passing.shape)
+        hidden = float(self._passing[part].mean()) if self._passing[part].size else 1.0
+        if hidden > 1.0 - self._settings.clear_share or not self._is_in_sight(one):
+            return one
+        return replace(one, misses=one.misses + 1)
+
+    def _is_in_sight(self, one: _Shown) -> bool:
         """Whether enough of a place is in sight and looks as in the standing picture."""
         picture, settings = self._picture, self._settings
         if picture.recent is None or not picture.steady:
             return False
-        part = _part(box, (1.0, 1.0), self._passing.shape)
+        part = _part(one.box, (1.0, 1.0), self._passing.shape)
         visible = ~self._passing[part]
         if not visible.size or visible.mean() < settings.visible_share:
             return False

@@ -28,10 +28,15 @@ def with_bag(grey: Luma) -> Luma:
     return picture
 
 
+def see(standing: StandingPicture, picture: Image, time_s: float, passing, named) -> None:
+    """One look, compared as small as it is shown."""
+    standing.update(cv2.blur(picture, (3, 3)), picture, time_s, passing, named)
+
+
 def look_at(standing: StandingPicture, greys: list[Luma], start_s: float, every_s: float = 2.0):
     for i, grey in enumerate(greys):
         time_s = start_s + i * every_s
-        standing.update(pictured(grey, int(time_s)), time_s, NOWHERE, NOWHERE)
+        see(standing, pictured(grey, int(time_s)), time_s, NOWHERE, NOWHERE)
 
 
 def busy(seed: int) -> Luma:
@@ -63,7 +68,7 @@ def test_a_crowd_known_to_pass_hides_nothing_even_if_it_is_there_most_of_the_tim
         grey = with_bag(STREET) if i > 5 else STREET
         here = crowd if i % 5 else NOWHERE
         crowded = np.where(here, random.integers(0, 255, grey.shape), grey).astype(np.uint8)
-        standing.update(pictured(crowded, i), 2.0 * i, here, here)
+        see(standing, pictured(crowded, i), 2.0 * i, here, here)
     assert distance(standing.picture, with_bag(STREET)) < 0.002
 
 
@@ -87,7 +92,7 @@ def test_standing_is_a_matter_of_seconds_and_of_some_looks(every_s):
     start_s = 5 * every_s
     for i in range(20):
         time_s = start_s + i * every_s
-        standing.update(pictured(with_bag(STREET), i), time_s, NOWHERE, NOWHERE)
+        see(standing, pictured(with_bag(STREET), i), time_s, NOWHERE, NOWHERE)
         if standing.fresh[BAG].mean() > 0.5:
             break
     assert i + 1 >= standing.settings.stand_looks
@@ -149,7 +154,7 @@ def test_the_ground_is_not_learnt_where_something_is_known_by_name():
     named = NOWHERE.copy()
     named[160:200, 110:156] = True
     for i in range(40):
-        standing.update(pictured(with_bag(STREET), i), 20.0 * i, NOWHERE, named)
+        see(standing, pictured(with_bag(STREET), i), 20.0 * i, NOWHERE, named)
     assert not standing.known[BAG].any()
     look_at(standing, [STREET] * 5, 900.0)
     assert standing.known[BAG].all()
@@ -161,7 +166,7 @@ def test_another_size_begins_anew():
     look_at(standing, [STREET] * 5, 0.0)
     half = cv2.resize(STREET, (180, 120))
     nowhere = np.zeros(half.shape, np.bool_)
-    standing.update(pictured(half), 12.0, nowhere, nowhere)
+    see(standing, pictured(half), 12.0, nowhere, nowhere)
     assert standing.looks == 1
     assert standing.picture.shape == (120, 180, 3)
 

@@ -69,7 +69,8 @@ class Street:
             noise = np.random.default_rng(int(self.time_s)).normal(0, 2.5, picture.shape)
             noisy = np.clip(picture + noise, 0, 255).astype(np.uint8)
             kept = self.change.kept((HEIGHT, WIDTH))
-            self.picture.update(noisy, self.time_s, passing, passing | kept)
+            smooth = np.asarray(cv2.blur(noisy, (3, 3)), dtype=np.uint8)
+            self.picture.update(smooth, noisy, self.time_s, passing, passing | kept)
             self.change.update(self.picture, self.time_s, passing, passing, passing)
             seen.append(sum(thing.seen for thing in self.change.things))
             self.time_s += 2.0
@@ -166,6 +167,16 @@ def test_a_thing_outlasts_the_evening():
     for i in range(30):
         dusk = np.clip(with_bag(GROUND) * (1 - 0.016 * i), 0, 255).astype(np.uint8)
         assert street.see(dusk) == [1]
+
+
+def test_what_comes_to_stand_beside_a_thing_is_another_thing():
+    street = Street()
+    street.see(GROUND, 4)
+    street.see(with_bag(GROUND), 12)
+    (bag,) = street.change.things
+    street.see(with_bag(with_bag(GROUND), x=224), 6)
+    assert next(thing.box for thing in street.change.things) == bag.box
+    assert len(street.change.things) == 2
 
 
 def test_things_of_odd_size_and_shape_are_left_out():

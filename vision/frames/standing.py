@@ -29,6 +29,9 @@ from vision.frames.frame import Image
 Mask = NDArray[np.bool_]
 """``(h, w)`` bool."""
 
+COMPARED_WIDTH = 320
+"""Largest width in pixels of the pictures that are compared, pixel by pixel, at every look."""
+
 _KERNEL = np.ones((3, 3), np.uint8)
 
 
@@ -70,12 +73,12 @@ class StandingPicture:
         settings: How they follow the view.
 
     Attributes:
-        recent: ``(h, w, 3)`` uint8 BGR, smoothed, in the light of the ground; ``None`` before the
+        recent: ``(h, w, 3)`` uint8 BGR, compared, in the light of the ground; ``None`` before the
             first look.
-        ground: ``(h, w, 3)`` float32 BGR of what belongs here, smoothed; valid where ``known``.
+        ground: ``(h, w, 3)`` float32 BGR of what belongs here; valid where ``known``.
         known: ``(h, w)`` bool: two looks have agreed on the ground there, so that whoever walks
             through the first look is not taken for it.
-        current: The latest look, smoothed, in the light of the ground.
+        current: The latest look in the light of the ground.
         fresh: ``(h, w)`` bool: what stands there differs from the ground.
         steady: Whether the latest look shows the scene in the light of the ground.
         relit: Whether the latest look made the recent picture the ground.
@@ -95,33 +98,39 @@ class StandingPicture:
 
     @property
     def picture(self) -> Image:
-        """``(h, w, 3)`` uint8 BGR: the standing picture as the camera showed it, not smoothed."""
-        return self._sharp
+        """``(H, W, 3)`` uint8 BGR: the standing picture as the camera showed it, to be shown."""
+        return self._shown
 
     @property
     def looks(self) -> int:
         """Number of looks taken in since the view was last forgotten."""
         return self._looks
 
-    def update(self, small: Image, time_s: float, passing: Mask, named: Mask) -> None:
+    def update(
+        self, compared: Image, shown: Image, time_s: float, passing: Mask, named: Mask
+    ) -> None:
         """Take in a look.
 
         Args:
-            small: ``(h, w, 3)`` uint8 BGR; another size than before forgets the view.
+            compared: ``(h, w, 3)`` uint8 BGR of :func:`to_compare`; another size than before
+                forgets the view.
+            shown: ``(H, W, 3)`` uint8 BGR: the same look, as large as the picture is to be shown.
             time_s: Its stream time in seconds, later than the one before.
-            passing: Where something that passes covers the view: the look does not count there.
+            passing: ``(h, w)``: where something that passes covers the view: the look does not
+                count there.
             named: Where something that is known by name is or was just now, standing or not: the
                 ground is not learnt there.
         """
-        if self.recent is not None and self.recent.shape != small.shape:
+        if self.recent is not None and (
+            self.recent.shape != compared.shape or self._shown.shape != shown.shape
+        ):
             self.reset()
-        smooth: Image = np.asarray(cv2.blur(small, (3, 3)), dtype=np.uint8)
         self.relit = False
         self._looks += 1
         if self.recent is None:
-            self._begin(smooth, small, time_s, passing)
+            self._begin(compared, shown, time_s, passing)
         else:
-            self._follow(smooth, small, time_s, passing, named)
+            self._follow(compared, shown, time_s, passing, named)
         self._time_s = time_s
 
     def take_in(self, where: Mask) -> None:
@@ -138,7 +147,7 @@ class StandingPicture:
         scalars = [self._time_s, self._strange_since_s, self._looks, self.steady, self.relit]
         return {
             "recent": self.recent.copy(),
-            "sharp": self._sharp.copy(),
+            "shown": self._shown.copy(),
             "looks_stood": self._looks_stood.copy(),
             "since_s": self._since_s.copy(),
             "rival": self._rival.copy(),
@@ -157,7 +166,7 @@ class StandingPicture:
         if "recent" not in state:
             return
         self.recent = np.array(state["recent"], np.uint8)
-        self._sharp = np.array(state["sharp"], np.uint8)
+        self._shown = np.array(state["shown"], np.uint8)
         self._looks_stood = np.array(state["looks_stood"], np.uint8)
         self._since_s = np.array(state["since_s"], np.float64)
         self._rival = np.array(state["rival"], np.uint8)
@@ -176,42 +185,39 @@ class StandingPicture:
         """``(h, w)`` float64: stream time since which the recent picture shows what it shows."""
         return self._since_s
 
-    def differs(self, picture: Image) -> Mask:
-        """``(h, w)``: where a picture in the light of the ground is unlike the known ground."""
-        ground = self.ground.astype(np.uint8)
-        above = cv2.subtract(picture, cv2.dilate(ground, _KERNEL))
-        below = cv2.subtract(cv2.erode(ground, _KERNEL), picture)
-        return ~_all_within(cv2.max(above, below), self.settings.changed_levels) & self.known
-
-    def _begin(self, smooth: Image, small: Image, time_s: float, passing: Mask) -> None:
-        self.recent, self.current, self._sharp = smooth.copy(), smooth, small.copy()
-        self._looks_stood = np.where(passing, 0, 1).astype(np.uint8)
-        self._since_s = np.full(smooth.shape[:2], time_s, np.float64)
-        self._rival = smooth.copy()
-        self._rival_looks = np.zeros(smooth.shape[:2], np.uint8)
+    def _begin(self, compared: Image, shown: Image, time_s: float, passing: Mask) -> None:
+        self.recent, self.current, self._shown = compared.copy(), compared, shown.copy()
+        self._looks_stood = (~passing).astype(np.uint8)
+        self._since_s = np.full(compared.shape[:2], time_s, np.float64)
+        self._rival = compared.copy()
+        self._rival_looks = np.zeros(compared.shape[:2], np.uint8)
         self._rival_since_s = self._since_s.copy()
-        self.ground = smooth.astype(np.float32)
-        self.known = np.zeros(smooth.shape[:2], np.bool_)
-        self.fresh = np.zeros(smooth.shape[:2], np.bool_)
+        self.ground = compared.astype(np.float32)
+        self.known = np.zeros(compared.shape[:2], np.bool_)
+        self.fresh = np.zeros(compared.shape[:2], np.bool_)
 
     def _follow(
-        self, smooth: Image, small: Image, time_s: float, passing: Mask, named: Mask
+        self, compared: Image, shown: Image, time_s: float, passing: Mask, named: Mask
     ) -> None:
         assert self.recent is not None
-        current = self.current = self._in_the_light_of_the_ground(smooth)
-        like = same_within(current, self.recent, self.settings.same_levels)
-        agree, other = like & ~passing, ~like & ~passing
-        np.add(self._looks_stood, 1, out=self._looks_stood, where=agree & (self._looks_stood < 255))
-        self._rival_looks[agree] = 0
-        shown = agree.view(np.uint8)
-        cv2.copyTo(cv2.addWeighted(self.recent, 0.75, current, 0.25, 0.0), shown, self.recent)
-        cv2.copyTo(small, shown, self._sharp)
+        current = self.current = self._in_the_light_of_the_ground(compared)
+        in_sight = ~passing
+        agree = same_within(current, self.recent, self.settings.same_levels) & in_sight
+        other = in_sight & ~agree
+        # Counts end at 255: OpenCV's sum of bytes does not run over.
+        cv2.add(self._looks_stood, agree.view(np.uint8), dst=self._looks_stood)
+        np.copyto(self._rival_looks, 0, where=agree)
+        stands = agree.view(np.uint8)
+        cv2.copyTo(cv2.addWeighted(self.recent, 0.75, current, 0.25, 0.0), stands, self.recent)
         if other.any():
-            self._challenge(current, small, time_s, other)
+            stands = stands | self._challenge(current, time_s, other).view(np.uint8)
+        self._show(shown, stands)
 
-        off = self.differs(current)
-        in_sight = self.known & ~passing & ~named
-        strange = float(off[in_sight].mean()) if in_sight.any() else 0.0
+        bounds = self._bounds()
+        off = self._beyond(current, bounds)
+        usual = self.known & in_sight & ~named
+        in_view = np.count_nonzero(usual)
+        strange = np.count_nonzero(off & usual) / in_view if in_view else 0.0
         self.steady = strange <= self.settings.other_light_share
         if not self.steady:
             self._strange_since_s = min(self._strange_since_s, time_s)
@@ -219,47 +225,71 @@ class StandingPicture:
                 self._relight(named)
             return
         self._strange_since_s = np.inf
-        self._learn(off, in_sight, agree, time_s, named)
+        first_sight = agree & ~self.known & ~named & (self._looks_stood >= 2)
+        stood = self._looks_stood >= self.settings.stand_looks
+        self.fresh = self._beyond(self.recent, bounds) & stood
+        self._learn(usual & ~off, time_s)
+        if first_sight.any():
+            self.take_in(first_sight)
+        self._take_in_what_has_stood(time_s, named)
 
-    def _challenge(self, current: Image, small: Image, time_s: float, other: Mask) -> None:
-        """Where a look differs from the recent picture: take that in once it stands."""
+    def _challenge(self, current: Image, time_s: float, other: Mask) -> Mask:
+        """Where a look differs from the recent picture: take that in once it stands.
+
+        Returns:
+            Where it was taken in.
+        """
+        assert self.recent is not None
         like = same_within(current, self._rival, self.settings.same_levels)
         again = other & like & (self._rival_looks > 0)
         new = other & ~again
-        np.add(self._rival_looks, 1, out=self._rival_looks, where=again)
-        self._rival_looks[new] = 1
-        self._rival_since_s[new] = time_s
+        cv2.add(self._rival_looks, again.view(np.uint8), dst=self._rival_looks)
+        np.copyto(self._rival_looks, 1, where=new)
+        np.copyto(self._rival_since_s, time_s, where=new)
         cv2.copyTo(current, new.view(np.uint8), self._rival)
-        stands = (
-            again
-            & (self._rival_looks >= self.settings.stand_looks)
-            & (time_s - self._rival_since_s >= self.settings.stand_s)
-        )
+        stands = again & (self._rival_looks >= self.settings.stand_looks)
+        stands &= time_s - self._rival_since_s >= self.settings.stand_s
         # What only one look has shown gives way at once.
         stands |= new & (self._looks_stood < 2)
         if stands.any():
             cv2.copyTo(current, stands.view(np.uint8), self.recent)
-            cv2.copyTo(small, stands.view(np.uint8), self._sharp)
-            self._looks_stood[stands] = self._rival_looks[stands]
-            self._since_s[stands] = self._rival_since_s[stands]
-            self._rival_looks[stands] = 0
+            np.copyto(self._looks_stood, self._rival_looks, where=stands)
+            np.copyto(self._since_s, self._rival_since_s, where=stands)
+            np.copyto(self._rival_looks, 0, where=stands)
+        return stands
 
-    def _learn(self, off: Mask, in_sight: Mask, agree: Mask, time_s: float, named: Mask) -> None:
-        """Let the ground follow the light, and take in what it should."""
-        assert self.recent is not None
+    def _show(self, shown: Image, stands: NDArray[np.uint8]) -> None:
+        """Take what stands into the picture to be shown."""
+        size = (shown.shape[1], shown.shape[0])
+        if stands.shape != shown.shape[:2]:
+            stands = cv2.resize(stands, size, interpolation=cv2.INTER_NEAREST)
+        cv2.copyTo(shown, stands, self._shown)
+
+    def _bounds(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The darkest and brightest that the ground has within one pixel of each, by colour."""
+        ground = cv2.convertScaleAbs(self.ground)
+        return (
+            np.asarray(cv2.erode(ground, _KERNEL), dtype=np.uint8),
+            np.asarray(cv2.dilate(ground, _KERNEL), dtype=np.uint8),
+        )
+
+    def _beyond(self, picture: Image, bounds: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> Mask:
+        """``(h, w)``: where a picture in the light of the ground is unlike the known ground."""
+        below, above = cv2.subtract(bounds[0], picture), cv2.subtract(picture, bounds[1])
+        return ~_all_within(cv2.max(above, below), self.settings.changed_levels) & self.known
+
+    def _learn(self, usual: Mask, time_s: float) -> None:
+        """Let the ground follow the light where it shows."""
         waited_s = max(time_s - self._time_s, 0.0)
         share = 1.0 - np.exp(-waited_s / self.settings.follow_s)
-        usual = (in_sight & ~off).view(np.uint8)
-        cv2.accumulateWeighted(self.current, self.ground, float(share), mask=usual)
-        first_sight = ~self.known & ~named & agree & (self._looks_stood >= 2)
-        if first_sight.any():
-            self.take_in(first_sight)
-        stands = self._looks_stood >= self.settings.stand_looks
-        stood_s = time_s - self._since_s
-        self.fresh = stands & self.differs(self.recent)
-        old = self.fresh & ~named & (stood_s >= self.settings.take_in_s)
-        if old.any():
-            self.take_in(old)
+        cv2.accumulateWeighted(self.current, self.ground, float(share), mask=usual.view(np.uint8))
+
+    def _take_in_what_has_stood(self, time_s: float, named: Mask) -> None:
+        free = self.fresh & ~named
+        if free.any():
+            old = free & (time_s - self._since_s >= self.settings.take_in_s)
+            if old.any():
+                self.take_in(old)
 
     def _relight(self, named: Mask) -> None:
         """Begin anew in another light, with what has stood in it."""
@@ -270,15 +300,28 @@ class StandingPicture:
         self.steady, self.relit = True, True
         self._strange_since_s = np.inf
 
-    def _in_the_light_of_the_ground(self, smooth: Image) -> Image:
+    def _in_the_light_of_the_ground(self, compared: Image) -> Image:
         assert self.recent is not None
         before = cv2.cvtColor(self.recent, cv2.COLOR_BGR2GRAY).astype(np.float32)
-        now = cv2.cvtColor(smooth, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        now = cv2.cvtColor(compared, cv2.COLOR_BGR2GRAY).astype(np.float32)
         gain, offset = brightness_fit(before, now)
         if not 1 / self.settings.gain_limit <= gain <= self.settings.gain_limit:
-            return smooth
+            return compared
         levels = np.clip((np.arange(256) - offset) / gain, 0, 255).round().astype(np.uint8)
-        return np.asarray(cv2.LUT(smooth, levels), dtype=np.uint8)
+        return np.asarray(cv2.LUT(compared, levels), dtype=np.uint8)
+
+
+def to_compare(small: Image) -> Image:
+    """The picture in which looks are compared: at most :data:`COMPARED_WIDTH` wide, smoothed.
+
+    Scaling down by areas smooths as well as a blur does, so only small pictures are blurred.
+    """
+    height, width = small.shape[:2]
+    compared = small if width >= 2 * COMPARED_WIDTH else cv2.blur(small, (3, 3))
+    if width > COMPARED_WIDTH:
+        size = (COMPARED_WIDTH, max(1, round(height * COMPARED_WIDTH / width)))
+        compared = cv2.resize(compared, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(compared, dtype=np.uint8)
 
 
 def same_within(a: NDArray[Any], b: NDArray[Any], levels: int) -> Mask:

@@ -25,6 +25,9 @@ from vision.frames.standing import Mask, StandingPicture, same_within
 from vision.observe.boxes import iou
 from vision.observe.sighting import Box
 
+_KERNEL = np.ones((3, 3), np.uint8)
+_AROUND = 4
+
 Verdict = str
 """``thing``, or why it is none: ``light``, ``removed``, ``changing``, ``beside``, ``unclear``,
 ``size`` or ``shape``."""
@@ -32,7 +35,7 @@ Verdict = str
 
 @dataclass(frozen=True)
 class ChangeSettings:
-    """Which patches are things. Sizes are in pixels of the small picture, or shares of it.
+    """Which patches are things. Sizes are in pixels of the compared picture, or shares of it.
 
     Attributes:
         least_side_px: A thing is at least so wide and so high ...
@@ -56,6 +59,8 @@ class ChangeSettings:
             much ...
         wait_s: ... over so many seconds, two looks at least.
         grown: A thing has grown when the patch at its place covers so many times as much.
+        grow_s: It may do so for so long, for it may come to light piece by piece; what appears
+            beside it later is something else.
         beside_share: A patch of whose surroundings so much is covered by something mobile may be a
             part of that.
         seen_share: Share of the visible pixels of a thing that must look like it.
@@ -64,8 +69,8 @@ class ChangeSettings:
         most_things: Largest number of things; a view that shows more is not understood.
     """
 
-    least_side_px: int = 9
-    least_share: float = 0.0004
+    least_side_px: int = 6
+    least_share: float = 0.0006
     most_share: float = 0.06
     most_lean: float = 4.0
     least_fill: float = 0.3
@@ -80,6 +85,7 @@ class ChangeSettings:
     same_box: float = 0.7
     wait_s: float = 2.0
     grown: float = 1.3
+    grow_s: float = 10.0
     beside_share: float = 0.2
     seen_share: float = 0.6
     visible_share: float = 0.4
@@ -92,7 +98,7 @@ class Patch:
     """A connected part of the view that stands and differs from the ground.
 
     Attributes:
-        box: ``x1, y1, x2, y2`` in pixels of the small picture, integers.
+        box: ``x1, y1, x2, y2`` in pixels of the compared picture, integers.
         mask: ``(h, w)`` bool within the box.
         verdict: What it is taken for.
         contrast: Mean difference from the ground in grey levels.
@@ -109,10 +115,11 @@ class Thing:
     """A proposed thing and its looks.
 
     Attributes:
-        box: ``x1, y1, x2, y2`` in pixels of the small picture, integers.
+        box: ``x1, y1, x2, y2`` in pixels of the compared picture, integers.
         mask: ``(h, w)`` bool within the box.
-        looks: ``(h, w, 3)`` uint8 BGR, smoothed, in the light of the ground.
+        looks: ``(h, w, 3)`` uint8 BGR, in the light of the ground.
         confidence: 0..1, from contrast and from how clearly it is no light.
+        since_s: Stream time since which it is known.
         misses: Looks in a row that did not show it.
         seen: Whether the latest look showed it.
     """
@@ -121,6 +128,7 @@ class Thing:
     mask: Mask
     looks: NDArray[np.uint8]
     confidence: float
+    since_s: float
     misses: int = 0
     seen: bool = True
 
@@ -175,7 +183,7 @@ class StaticChange:
         if picture.relit:
             return []
         new, waiting, settings = [], [], self.settings
-        for patch in self.patches(picture, named, mobile):
+        for patch in self.patches(picture, named | self._grown_up(time_s, named.shape), mobile):
             part_of = [thing for thing in self.things if _touch(patch, thing)]
             if patch.verdict == "removed" and not part_of:
                 picture.take_in(_whole(patch, named.shape))
@@ -193,60 +201,90 @@ class StaticChange:
             if since_s < time_s and time_s - since_s >= settings.wait_s:
                 self.things = [thing for thing in self.things if thing not in part_of]
                 if len(self.things) < settings.most_things:
-                    new.append(self._thing(patch, picture))
+                    new.append(self._thing(patch, picture, time_s))
                     self.things.append(new[-1])
         self._waiting = waiting
         return new
+
+    def _grown_up(self, time_s: float, shape: tuple[int, ...]) -> Mask:
+        """``(h, w)``: where things stand that have had time to come to light, edges included."""
+        grown_up = np.zeros(shape[:2], np.uint8)
+        for thing in self.things:
+            if time_s - thing.since_s > self.settings.grow_s:
+                grown_up[_part(thing.box)] |= thing.mask.view(np.uint8)
+        return np.asarray(cv2.dilate(grown_up, _KERNEL) > 0)
 
     def patches(self, picture: StandingPicture, named: Mask, mobile: Mask) -> list[Patch]:
         """What stands and differs from the ground, where nothing is known by name.
 
         What is too small for a thing is left out.
         """
-        fresh = picture.fresh & ~named
-        if not fresh.any():
-            return []
-        solid = (fresh & ~self._in_other_light(picture, fresh)).view(np.uint8)
-        solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+        fresh = (picture.fresh & ~named).view(np.uint8)
+        patches = []
+        joined = cv2.morphologyEx(fresh, cv2.MORPH_CLOSE, _KERNEL)
+        outlines, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for outline in outlines:
+            x, y, width, height = cv2.boundingRect(outline)
+            if self._is_large(width, height, width * height, fresh.size):
+                patches += self._within(outline, (x, y, x + width, y + height), picture, fresh)
+        return [
+            replace(patch, verdict="beside")
+            if patch.verdict == "thing" and self._is_beside(patch, mobile)
+            else patch
+            for patch in patches
+        ]
+
+    def _within(
+        self,
+        outline: NDArray[np.int32],
+        box: tuple[int, int, int, int],
+        picture: StandingPicture,
+        fresh: NDArray[np.uint8],
+    ) -> list[Patch]:
+        """Patches within an outline: what there is no light on the old ground."""
+        part = _part(box)
+        own = np.zeros((box[3] - box[1], box[2] - box[0]), np.uint8)
+        cv2.drawContours(own, [outline], -1, 1, cv2.FILLED, offset=(-box[0], -box[1]))
+        solid = fresh[part] & own & ~self._in_other_light(picture, box).view(np.uint8)
+        solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, _KERNEL)
         outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         filled = cv2.drawContours(np.zeros_like(solid), outlines, -1, 1, cv2.FILLED)
-        filled = cv2.morphologyEx(filled, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        filled = cv2.morphologyEx(filled, cv2.MORPH_OPEN, _KERNEL)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(filled)
-        patches, settings, total = [], self.settings, fresh.size
+        patches = []
         for label in range(1, count):
             x, y, width, height, size = (int(value) for value in stats[label])
-            if min(width, height) < settings.least_side_px or size < settings.least_share * total:
-                continue
-            box = (x, y, x + width, y + height)
-            patch = self._judged(picture, box, labels[_part(box)] == label, size)
-            if patch.verdict == "thing" and self._is_beside(patch, mobile):
-                patch = replace(patch, verdict="beside")
-            patches.append(patch)
+            if self._is_large(width, height, size, fresh.size):
+                mask = labels[y : y + height, x : x + width] == label
+                x, y = x + box[0], y + box[1]
+                patches.append(self._judged(picture, (x, y, x + width, y + height), mask, size))
         return patches
 
-    def _in_other_light(self, picture: StandingPicture, fresh: Mask) -> Mask:
-        """``(h, w)``: where what stands is the old ground, evenly darker or brighter."""
+    def _is_large(self, width: int, height: int, size: int, total: int) -> bool:
+        settings = self.settings
+        return min(width, height) >= settings.least_side_px and size >= settings.least_share * total
+
+    def _in_other_light(self, picture: StandingPicture, box: tuple[int, int, int, int]) -> Mask:
+        """``(h, w)`` of a box: where what stands is the old ground, evenly darker or brighter."""
         assert picture.recent is not None
-        light = np.zeros_like(fresh)
-        x, y, width, height = cv2.boundingRect(fresh.view(np.uint8))
-        part = np.s_[y : y + height, x : x + width]
+        x1, y1 = max(box[0] - _AROUND, 0), max(box[1] - _AROUND, 0)
+        part = np.s_[y1 : box[3] + _AROUND, x1 : box[2] + _AROUND]
         recent, ground = picture.recent[part].astype(np.float32), picture.ground[part]
         now, before = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY) for one in (recent, ground))
         factor = (now + np.float32(8)) / (before + np.float32(8))
-        mean = cv2.blur(factor, (7, 7))
-        spread = np.sqrt(np.maximum(cv2.blur(factor * factor, (7, 7)) - mean * mean, 0.0))
-        tint = [
-            np.abs(cv2.blur(one - mean * other, (5, 5)))
-            for one, other in zip(cv2.split(recent), cv2.split(ground), strict=True)
-        ]
+        mean = cv2.blur(factor, (5, 5))
+        spread = np.sqrt(np.maximum(cv2.blur(factor * factor, (5, 5)) - mean * mean, 0.0))
+        tint = np.abs(cv2.blur(recent - mean[..., None] * ground, (3, 3))).max(axis=2)
         low, high = self.settings.light_factors
-        light[part] = (
+        light = (
             (spread <= self.settings.light_evenness * mean)
             & (mean >= low)
             & (mean <= high)
-            & (np.maximum.reduce(tint) <= self.settings.light_colour)
+            & (tint <= self.settings.light_colour)
         )
-        return light
+        top, left = box[1] - y1, box[0] - x1
+        inner: Mask = light[top : top + box[3] - box[1], left : left + box[2] - box[0]]
+        return inner
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return everything that is remembered, as arrays for ``np.savez``."""
@@ -257,7 +295,8 @@ class StaticChange:
         for i, thing in enumerate(self.things):
             state[f"{i}.mask"], state[f"{i}.looks"] = thing.mask, thing.looks
             state[f"{i}.scalars"] = np.array(
-                [*thing.box, thing.confidence, thing.misses, thing.seen], np.float64
+                [*thing.box, thing.confidence, thing.since_s, thing.misses, thing.seen],
+                np.float64,
             )
         return state
 
@@ -271,13 +310,14 @@ class StaticChange:
             for x1, y1, x2, y2, since_s in state["waiting"].tolist()
         ]
         for i in range(int(state["count"])):
-            x1, y1, x2, y2, confidence, misses, seen = state[f"{i}.scalars"].tolist()
+            x1, y1, x2, y2, confidence, since_s, misses, seen = state[f"{i}.scalars"].tolist()
             self.things.append(
                 Thing(
                     box=(int(x1), int(y1), int(x2), int(y2)),
                     mask=np.array(state[f"{i}.mask"], np.bool_),
                     looks=np.array(state[f"{i}.looks"], np.uint8),
                     confidence=confidence,
+                    since_s=since_s,
                     misses=int(misses),
                     seen=bool(seen),
                 )
@@ -290,10 +330,10 @@ class StaticChange:
 
     def _is_beside(self, patch: Patch, mobile: Mask) -> bool:
         """Whether a patch touches something mobile."""
-        padded = np.pad(patch.mask.view(np.uint8), 4)
-        around = cv2.dilate(padded, np.ones((9, 9), np.uint8)) > padded
+        padded = np.pad(patch.mask.view(np.uint8), 2)
+        around = cv2.dilate(padded, np.ones((5, 5), np.uint8)) > padded
         x1, y1, x2, y2 = patch.box
-        touched = np.pad(mobile, 4)[y1 : y2 + 8, x1 : x2 + 8]
+        touched = np.pad(mobile, 2)[y1 : y2 + 4, x1 : x2 + 4]
         return float(touched[around].mean()) >= self.settings.beside_share
 
     def _followed(self, thing: Thing, picture: StandingPicture, passing: Mask) -> Thing | None:
@@ -314,7 +354,7 @@ class StaticChange:
             return None
         return replace(thing, misses=thing.misses + 1, seen=False)
 
-    def _thing(self, patch: Patch, picture: StandingPicture) -> Thing:
+    def _thing(self, patch: Patch, picture: StandingPicture, time_s: float) -> Thing:
         assert picture.recent is not None
         clear = min(patch.contrast / 60.0, 1.0)
         return Thing(
@@ -322,6 +362,7 @@ class StaticChange:
             mask=patch.mask,
             looks=picture.recent[_part(patch.box)].copy(),
             confidence=round(0.3 + 0.4 * clear, 3),
+            since_s=time_s,
         )
 
     def _judged(
@@ -356,8 +397,8 @@ class StaticChange:
     def _is_settled(self, picture: StandingPicture, box: tuple[int, int, int, int]) -> bool:
         """Whether the latest look shows a place and its surroundings as they stand."""
         assert picture.recent is not None
-        x1, y1 = max(box[0] - 4, 0), max(box[1] - 4, 0)
-        part = np.s_[y1 : box[3] + 4, x1 : box[2] + 4]
+        x1, y1 = max(box[0] - 2, 0), max(box[1] - 2, 0)
+        part = np.s_[y1 : box[3] + 2, x1 : box[2] + 2]
         same = _same(picture.current[part], picture.recent[part], picture.settings.same_levels)
         return float(same.mean()) >= self.settings.settled_share
 
@@ -445,7 +486,7 @@ def _step(picture: NDArray[np.float32], mask: NDArray[np.uint8]) -> float:
 
     Structures that cross the border, rather than follow it, do not count.
     """
-    across = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.5)
+    across = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0)
     nx, ny = cv2.Sobel(across, cv2.CV_32F, 1, 0), cv2.Sobel(across, cv2.CV_32F, 0, 1)
     weight = np.sqrt(nx * nx + ny * ny)
     if not weight.any():
