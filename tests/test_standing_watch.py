@@ -28,6 +28,7 @@ from vision.standing_watch import StandingWatch, StandingWatchSettings, own_dete
 FPS = 5
 BAG = (250, 110, 274, 130)
 HEAP = (200, 122)
+EVERY_2_S = LookPolicy.fixed(2.0)
 
 
 def ground() -> np.ndarray:
@@ -122,21 +123,31 @@ def open_clip(path: Path) -> Recording:
     return open_recording(path, camera_id="square", timezone=UTC)
 
 
-def looker_of(source: Recording, detector: BlobDetector, watch: StandingWatch | None) -> Looker:
+def looker_of(
+    source: Recording,
+    detector: BlobDetector,
+    watch: StandingWatch | None,
+    policy: LookPolicy = EVERY_2_S,
+) -> Looker:
     return Looker(
         source,
         detector,
         gate=ChangeGate(),
         watch=HealthWatch(adopt_new_pose=True),
-        policy=LookPolicy.fixed(2.0),
+        policy=policy,
         standing_watch=watch,
     )
 
 
-def look_through(path: Path, watch: StandingWatch | None, detector=None) -> list[Look]:
+def look_through(
+    path: Path,
+    watch: StandingWatch | None,
+    detector=None,
+    policy: LookPolicy = EVERY_2_S,
+) -> list[Look]:
     memory, looks = SightingMemory(), []
     with open_clip(path) as source:
-        looker = looker_of(source, detector or BlobDetector(), watch)
+        looker = looker_of(source, detector or BlobDetector(), watch, policy)
         sightings = ()
         while (look := looker.next(False, sightings)) is not None:
             looks.append(look)
@@ -169,6 +180,29 @@ def test_a_bag_that_no_class_covers_is_proposed_while_it_stands(bag_clip: Path) 
     for look in looks:
         for box in boxes_of(look, "standing_object"):
             assert np.allclose(box, BAG, atol=6)
+
+
+@pytest.mark.parametrize("every_s", [1.0, 2.0, 3.0, 5.0])
+def test_a_bag_is_found_whatever_the_pace(bag_clip: Path, every_s: float) -> None:
+    looks = look_through(bag_clip, StandingWatch(), policy=LookPolicy.fixed(every_s))
+    told = [look for look in looks if boxes_of(look, "standing_object")]
+    assert told[0].time_s <= 20 + 4 * every_s + 2
+    assert 60 - every_s <= told[-1].time_s <= 60 + max(4.0, 3 * every_s)
+    for look in told:
+        for box in boxes_of(look, "standing_object"):
+            assert np.allclose(box, BAG, atol=6)
+
+
+def test_seldom_looks_are_followed_by_closer_ones_while_a_bag_may_have_been_left(
+    bag_clip: Path,
+) -> None:
+    """At a look every 10 s alone three looks would have to agree, and one more confirm it."""
+    policy = LookPolicy(rest_s=10.0, active_s=2.0)
+    looks = look_through(bag_clip, StandingWatch(), policy=policy)
+    told = [look.time_s for look in looks if boxes_of(look, "standing_object")]
+    assert told[0] <= 20 + 2 * policy.rest_s + 2 * policy.active_s
+    quiet = [look.time_s for look in looks if look.time_s < 20]
+    assert np.diff(quiet).min() >= 0.7 * policy.rest_s
 
 
 def test_it_is_not_proposed_where_that_is_switched_off(bag_clip: Path) -> None:

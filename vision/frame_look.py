@@ -126,6 +126,14 @@ class FrameLooker:
             to_view=self._last_to_view if healthy else None,
         )
 
+    @property
+    def pending(self) -> bool:
+        """Whether the look after the one finished last should come soon.
+
+        The standing picture shows that something may just have been left.
+        """
+        return self._standing_watch is not None and self._standing_watch.pending
+
     def take_back(self) -> None:
         """Forget the looks begun since the one finished last."""
         if self._last is not None:

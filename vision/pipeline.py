@@ -89,9 +89,11 @@ class Looker:
         """The next look, or ``None`` at the end of the source.
 
         Args:
-            active: Look at the active pace: something new stands or is suspected.
+            active: Look at the active pace: something new stands or is suspected. It is looked at
+                that pace also while the standing picture has something pending.
             sightings: What stands after the look before, for the second stage and for signatures.
         """
+        active = active or self._looker.pending
         if self._policy.interval_s(active) != self._policy.interval_s(self._active):
             self._take_back()
         self._active = active

@@ -126,6 +126,7 @@ class StandingWatch:
 
     Attributes:
         shown: How often the standing picture was shown to the detector.
+        pending: Whether the next look should come soon: something may have been left.
     """
 
     def __init__(self, settings: StandingWatchSettings = StandingWatchSettings()) -> None:
@@ -138,6 +139,7 @@ class StandingWatch:
         self._passing: Mask = np.zeros((1, 1), np.bool_)
         self._shown_s = -np.inf
         self._news = False
+        self.pending = False
         self._pose = -1
 
     def take_in(
@@ -179,6 +181,7 @@ class StandingWatch:
         before = len(self._change.things)
         new = self._change.update(self._picture, frame.time_s, passing, named, mobile)
         self._news = bool(new)
+        self.pending = self._change.is_pending(self._picture, named)
         return bool(new) or len(self._change.things) != before
 
     def show(self, frame: Frame, detector: Detector) -> None:
@@ -255,7 +258,9 @@ class StandingWatch:
     def state(self) -> State:
         """Return everything that is remembered, as arrays for ``np.savez``."""
         state: State = {
-            "scalars": np.array([self._pose, self._shown_s, self.shown, self._news], np.float64),
+            "scalars": np.array(
+                [self._pose, self._shown_s, self.shown, self._news, self.pending], np.float64
+            ),
             "passing": self._passing,
             "carried": np.array(
                 [[*one.box, one.confidence, one.misses] for one in self._carried], np.float64
@@ -271,9 +276,10 @@ class StandingWatch:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Continue exactly where :meth:`state` was taken."""
-        pose, shown_s, shown, news = state["scalars"].tolist()
+        pose, shown_s, shown, news, pending = state["scalars"].tolist()
         self._forget(int(pose))
-        self._shown_s, self.shown, self._news = shown_s, int(shown), bool(news)
+        self._shown_s, self.shown = shown_s, int(shown)
+        self._news, self.pending = bool(news), bool(pending)
         self._passing = np.array(state["passing"], np.bool_)
         rows, names = state["carried"].tolist(), state["carried.names"].tolist()
         self._carried = [
@@ -300,7 +306,7 @@ class StandingWatch:
         self._carried = []
         self._passing = np.zeros((1, 1), np.bool_)
         self._shown_s = -np.inf
-        self._news = False
+        self._news = self.pending = False
 
     def _masks(
         self,

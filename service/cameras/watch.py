@@ -160,7 +160,7 @@ class CameraWatch:
             self._save(look.time_s, at_once=bool(events) or moved, view=moved)
             self._tell()
             self._tell_look(look)
-            return self._judge.wants_closer_look()
+            return self._judge.wants_closer_look() or self._looker.pending
 
     def lost(self, at: datetime, arrived_s: float) -> None:
         """No pictures come any more: from the last look on, time counts as unknown.

@@ -58,7 +58,7 @@ class Street:
 
     def __init__(self) -> None:
         self.picture, self.change = StandingPicture(), StaticChange()
-        self.time_s = 0.0
+        self.time_s, self.every_s = 0.0, 2.0
 
     def see(self, picture: Image, looks: int = 1, passing: Mask | None = None) -> list[int]:
         """Look at a picture some times under sensor noise; how many things were seen each time."""
@@ -66,14 +66,14 @@ class Street:
         nowhere = np.zeros((HEIGHT, WIDTH), np.bool_)
         passing = nowhere if passing is None else passing
         for _ in range(looks):
-            noise = np.random.default_rng(int(self.time_s)).normal(0, 2.5, picture.shape)
+            noise = np.random.default_rng(int(2 * self.time_s)).normal(0, 2.5, picture.shape)
             noisy = np.clip(picture + noise, 0, 255).astype(np.uint8)
             kept = self.change.kept((HEIGHT, WIDTH))
             smooth = np.asarray(cv2.blur(noisy, (3, 3)), dtype=np.uint8)
             self.picture.update(smooth, noisy, self.time_s, passing, passing | kept)
             self.change.update(self.picture, self.time_s, passing, passing, passing)
             seen.append(sum(thing.seen for thing in self.change.things))
-            self.time_s += 2.0
+            self.time_s += self.every_s
         return seen
 
 
@@ -167,6 +167,17 @@ def test_a_thing_outlasts_the_evening():
     for i in range(30):
         dusk = np.clip(with_bag(GROUND) * (1 - 0.016 * i), 0, 255).astype(np.uint8)
         assert street.see(dusk) == [1]
+
+
+def test_who_walks_before_a_thing_for_a_moment_does_not_end_it_however_often_one_looks():
+    street = Street()
+    street.see(GROUND, 4)
+    street.see(with_bag(GROUND), 6)
+    street.every_s = 0.5
+    hidden = GROUND.copy()
+    hidden[120:220, 180:220] = (60, 90, 200)
+    street.see(hidden, 6)
+    assert street.see(with_bag(GROUND)) == [1]
 
 
 def test_what_comes_to_stand_beside_a_thing_is_another_thing():

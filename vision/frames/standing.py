@@ -133,6 +133,11 @@ class StandingPicture:
             self._follow(compared, shown, time_s, passing, named)
         self._time_s = time_s
 
+    @property
+    def coming(self) -> Mask:
+        """``(h, w)``: where looks in a row agree on something that does not stand yet."""
+        return np.asarray(self._rival_looks >= 2)
+
     def take_in(self, where: Mask) -> None:
         """Make what stands there the ground."""
         assert self.recent is not None

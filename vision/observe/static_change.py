@@ -65,7 +65,8 @@ class ChangeSettings:
             part of that.
         seen_share: Share of the visible pixels of a thing that must look like it.
         visible_share: Share of a thing that must be in sight to say anything of it.
-        gone_looks: Looks in a row that must not show it before it is forgotten.
+        gone_looks: So many looks in a row must not show it before it is forgotten ...
+        gone_s: ... over so many seconds.
         most_things: Largest number of things; a view that shows more is not understood.
     """
 
@@ -90,6 +91,7 @@ class ChangeSettings:
     seen_share: float = 0.6
     visible_share: float = 0.4
     gone_looks: int = 3
+    gone_s: float = 4.0
     most_things: int = 12
 
 
@@ -120,7 +122,8 @@ class Thing:
         looks: ``(h, w, 3)`` uint8 BGR, in the light of the ground.
         confidence: 0..1, from contrast and from how clearly it is no light.
         since_s: Stream time since which it is known.
-        misses: Looks in a row that did not show it.
+        misses: Looks in a row that did not show it ...
+        missed_since_s: ... since this stream time.
         seen: Whether the latest look showed it.
     """
 
@@ -130,6 +133,7 @@ class Thing:
     confidence: float
     since_s: float
     misses: int = 0
+    missed_since_s: float = np.inf
     seen: bool = True
 
 
@@ -151,6 +155,21 @@ class StaticChange:
     def reset(self) -> None:
         """Forget the view."""
         self.things, self._waiting = [], []
+
+    def is_pending(self, picture: StandingPicture, named: Mask) -> bool:
+        """Whether something may be about to be a thing, so that looks soon would tell.
+
+        Args:
+            picture: After the look was taken in.
+            named: As given to :meth:`update`.
+        """
+        if self._waiting:
+            return True
+        coming = picture.coming & ~named
+        if np.count_nonzero(coming) < self.settings.least_share * coming.size:
+            return False
+        side = self.settings.least_side_px
+        return bool(cv2.erode(coming.view(np.uint8), np.ones((side, side), np.uint8)).any())
 
     def kept(self, shape: tuple[int, int]) -> Mask:
         """``(h, w)``: where things stand, to be kept out of the ground."""
@@ -178,7 +197,7 @@ class StaticChange:
         if not picture.steady:
             self.things = [replace(thing, seen=False) for thing in self.things]
             return []
-        followed = [self._followed(thing, picture, passing) for thing in self.things]
+        followed = [self._followed(thing, picture, passing, time_s) for thing in self.things]
         self.things = [thing for thing in followed if thing is not None]
         if picture.relit:
             return []
@@ -295,7 +314,14 @@ class StaticChange:
         for i, thing in enumerate(self.things):
             state[f"{i}.mask"], state[f"{i}.looks"] = thing.mask, thing.looks
             state[f"{i}.scalars"] = np.array(
-                [*thing.box, thing.confidence, thing.since_s, thing.misses, thing.seen],
+                [
+                    *thing.box,
+                    thing.confidence,
+                    thing.since_s,
+                    thing.misses,
+                    thing.missed_since_s,
+                    thing.seen,
+                ],
                 np.float64,
             )
         return state
@@ -310,7 +336,8 @@ class StaticChange:
             for x1, y1, x2, y2, since_s in state["waiting"].tolist()
         ]
         for i in range(int(state["count"])):
-            x1, y1, x2, y2, confidence, since_s, misses, seen = state[f"{i}.scalars"].tolist()
+            *box, confidence, since_s, misses, missed_since_s, seen = state[f"{i}.scalars"].tolist()
+            x1, y1, x2, y2 = box
             self.things.append(
                 Thing(
                     box=(int(x1), int(y1), int(x2), int(y2)),
@@ -319,6 +346,7 @@ class StaticChange:
                     confidence=confidence,
                     since_s=since_s,
                     misses=int(misses),
+                    missed_since_s=missed_since_s,
                     seen=bool(seen),
                 )
             )
@@ -336,7 +364,9 @@ class StaticChange:
         touched = np.pad(mobile, 2)[y1 : y2 + 4, x1 : x2 + 4]
         return float(touched[around].mean()) >= self.settings.beside_share
 
-    def _followed(self, thing: Thing, picture: StandingPicture, passing: Mask) -> Thing | None:
+    def _followed(
+        self, thing: Thing, picture: StandingPicture, passing: Mask, time_s: float
+    ) -> Thing | None:
         """A thing after a look; ``None`` when it is gone."""
         part, settings = _part(thing.box), self.settings
         visible = thing.mask & ~passing[part]
@@ -349,10 +379,11 @@ class StaticChange:
         if like >= settings.seen_share and like > gone:
             looks = cv2.addWeighted(thing.looks, 0.75, current, 0.25, 0.0)
             looks = np.where(visible[..., None], looks, thing.looks).astype(np.uint8)
-            return replace(thing, looks=looks, misses=0, seen=True)
-        if thing.misses + 1 >= settings.gone_looks:
+            return replace(thing, looks=looks, misses=0, missed_since_s=np.inf, seen=True)
+        misses, since_s = thing.misses + 1, min(thing.missed_since_s, time_s)
+        if misses >= settings.gone_looks and time_s - since_s >= settings.gone_s:
             return None
-        return replace(thing, misses=thing.misses + 1, seen=False)
+        return replace(thing, misses=misses, missed_since_s=since_s, seen=False)
 
     def _thing(self, patch: Patch, picture: StandingPicture, time_s: float) -> Thing:
         assert picture.recent is not None
