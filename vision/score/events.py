@@ -21,7 +21,6 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from vision.observe.boxes import area, as_array, intersections, iou
 from vision.observe.sighting import Box
@@ -402,6 +401,9 @@ def best_pairs(
     Returns:
         Indices ``(violation, event)`` of the pairs.
     """
+    # Imported here: it takes a fifth of the time in which every other command starts.
+    from scipy.optimize import linear_sum_assignment
+
     weights = np.array(
         [[_overlap(one, event, matching) for event in events] for one in raised], np.float64
     ).reshape(len(raised), len(events))
