@@ -29,6 +29,7 @@ FPS = 5
 BAG = (250, 110, 274, 130)
 HEAP = (200, 122)
 EVERY_2_S = LookPolicy.fixed(2.0)
+ADAPTIVE = LookPolicy(rest_s=10.0, active_s=2.0)
 
 
 def ground() -> np.ndarray:
@@ -197,12 +198,11 @@ def test_seldom_looks_are_followed_by_closer_ones_while_a_bag_may_have_been_left
     bag_clip: Path,
 ) -> None:
     """At a look every 10 s alone three looks would have to agree, and one more confirm it."""
-    policy = LookPolicy(rest_s=10.0, active_s=2.0)
-    looks = look_through(bag_clip, StandingWatch(), policy=policy)
+    looks = look_through(bag_clip, StandingWatch(), policy=ADAPTIVE)
     told = [look.time_s for look in looks if boxes_of(look, "standing_object")]
-    assert told[0] <= 20 + 2 * policy.rest_s + 2 * policy.active_s
+    assert told[0] <= 20 + 2 * ADAPTIVE.rest_s + 2 * ADAPTIVE.active_s
     quiet = [look.time_s for look in looks if look.time_s < 20]
-    assert np.diff(quiet).min() >= 0.7 * policy.rest_s
+    assert np.diff(quiet).min() >= 0.7 * ADAPTIVE.rest_s
 
 
 def test_it_is_not_proposed_where_that_is_switched_off(bag_clip: Path) -> None:
@@ -261,13 +261,21 @@ def test_the_archive_keeps_where_detections_come_from(crowd_clip: Path, tmp_path
     assert all(same(a, b) for a, b in zip(looks, again, strict=True))
 
 
-@pytest.mark.parametrize("cut", [1, 4, 9, 12, 15, 20, 33])
-def test_going_on_from_a_saved_state_gives_the_same_looks(bag_clip: Path, cut: int) -> None:
-    expected = look_through(bag_clip, StandingWatch())
+@pytest.mark.parametrize(
+    ("policy", "cut"),
+    [
+        *((EVERY_2_S, cut) for cut in (1, 4, 9, 12, 15, 20, 33)),
+        *((ADAPTIVE, cut) for cut in (3, 4, 5, 6, 7)),
+    ],
+)
+def test_going_on_from_a_saved_state_gives_the_same_looks(
+    bag_clip: Path, policy: LookPolicy, cut: int
+) -> None:
+    expected = look_through(bag_clip, StandingWatch(), policy=policy)
     memory = SightingMemory()
     sightings: tuple = ()
     with open_clip(bag_clip) as source:
-        looker = looker_of(source, BlobDetector(), StandingWatch())
+        looker = looker_of(source, BlobDetector(), StandingWatch(), policy)
         for _ in range(cut):
             look = looker.next(False, sightings)
             assert look is not None
@@ -279,7 +287,7 @@ def test_going_on_from_a_saved_state_gives_the_same_looks(bag_clip: Path, cut: i
     inspected = next(one.detections for one in reversed(expected[:cut]) if one.inspected)
     rest = []
     with open_clip(bag_clip) as source:
-        looker = looker_of(source, BlobDetector(), StandingWatch())
+        looker = looker_of(source, BlobDetector(), StandingWatch(), policy)
         looker.restore(dict(np.load(file)), expected[cut - 1], base_s, inspected)
         while (look := looker.next(False, sightings)) is not None:
             rest.append(look)
