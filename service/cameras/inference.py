@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection as pipes
 from multiprocessing.process import BaseProcess
@@ -117,8 +118,10 @@ class DetectorProcess:
 
     @property
     def pid(self) -> int | None:
-        """Id of the process."""
-        return self._process.pid
+        """Id of the process; ``None`` while there is none."""
+        with suppress(ValueError):
+            return self._process.pid
+        return None
 
     @property
     def is_up(self) -> bool:
@@ -209,7 +212,10 @@ class DetectorProcess:
     def _run(self) -> None:
         while not self._closed:
             if not self._is_up:
-                self._replace()
+                try:
+                    self._replace()
+                except OSError as error:
+                    log.warning("detector %s cannot be started: %s", self.model_name, error)
                 continue
             try:
                 if self._pipe.poll(_TICK_S):
@@ -238,7 +244,8 @@ class DetectorProcess:
     def _fail(self, why: str) -> None:
         """Kill the process; what is in flight fails. Called with the lock held."""
         self._is_up = False
-        self._process.kill()
+        with suppress(ValueError):
+            self._process.kill()
         jobs, self._jobs = list(self._jobs.values()), {}
         self._lock.notify_all()
         if not self._closed:
@@ -269,8 +276,11 @@ class DetectorProcess:
             self._lock.notify_all()
 
     def _end(self) -> None:
-        self._process.kill()
-        self._process.join()
+        """Leave nothing of the process; done twice, it does nothing."""
+        with suppress(ValueError):
+            self._process.kill()
+            self._process.join()
+            self._process.close()
         self._pipe.close()
         for slot in self._slots:
             slot.close()

@@ -28,6 +28,7 @@ from vision.observe.look import Health
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.1
+_AGAIN_S = 10.0
 _MAIN = "/main"
 
 
@@ -118,6 +119,7 @@ class LiveCameras:
             for i in range(workers)
         ]
         self._threads.append(threading.Thread(target=self._run_ticks, name="looks", daemon=True))
+        self._threads.append(threading.Thread(target=self._run_again, name="retell", daemon=True))
 
     def start(self) -> None:
         """Begin."""
@@ -221,9 +223,19 @@ class LiveCameras:
             with self._lock:
                 due = self._schedule.due(time.monotonic())
             for name in due:
-                if not self._supervisor.want(name):
-                    with self._lock:
-                        self._schedule.refused(name, time.monotonic())
+                if self._supervisor.want(name):
+                    continue
+                with self._lock:
+                    self._schedule.refused(name, time.monotonic())
+
+    def _run_again(self) -> None:
+        """Tell again what the sink did not take, also of cameras that are not looked at now."""
+        while not self._stop.wait(_AGAIN_S):
+            with self._lock:
+                watches = list(self._watches.values())
+            for watch in watches:
+                if watch.has_pending:
+                    watch.tell_pending()
 
     def _run_worker(self) -> None:
         while True:

@@ -15,6 +15,7 @@ import mmap
 import os
 import struct
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from multiprocessing.reduction import DupFd
@@ -97,13 +98,11 @@ class Slot:
         luma, small, image = self._parts(layout)
         return luma.copy(), small.copy(), image
 
-    def clear(self) -> None:
-        """Give the memory of the picture back."""
-        self._map.madvise(mmap.MADV_REMOVE, _HEAD_BYTES, _BYTES - _HEAD_BYTES)
-
     def close(self) -> None:
         """Let go of the memory; what was read as it lies there keeps it until it is dropped."""
         os.close(self._fd)
+        with suppress(BufferError):
+            self._map.close()
 
     def _parts(self, layout: Layout) -> list[NDArray[np.uint8]]:
         parts = []

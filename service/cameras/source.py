@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import av
 import av.error
@@ -35,6 +35,7 @@ from vision.frames.frame import LUMA_WIDTH, Image, Luma, small_size
 
 MAX_SNAPSHOT_BYTES = 32 * 1024 * 1024
 _LATE = 0.95
+_SLICED = frozenset({"h264", "hevc"})
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ class StreamSource:
         self._deadlines = deadlines
         self._key: Packet[VideoStream] | None = None
         self._key_s: float | None = None
+        self._coming: list[Packet[VideoStream]] = []
+        self._coming_s = 0.0
         self._container = self._open()
         try:
             self._stream = self._video()
@@ -139,7 +142,11 @@ class StreamSource:
         self._pace = _Pace() if address.kind is SourceKind.FILE else None
 
     def advance(self, stop: threading.Event) -> None:
-        """Read one packet."""
+        """Read one packet.
+
+        A picture may come in several packets of one time stamp, a slice each: a keyframe is whole
+        once the next picture begins.
+        """
         began_s = time.monotonic()
         try:
             packet = next(self._packets, None)
@@ -154,9 +161,15 @@ class StreamSource:
         if self._pace is not None:
             self._pace.wait(packet, stop)
         now_s = time.monotonic()
-        if packet.is_keyframe and packet.size and not packet.is_corrupt:
-            self._key, self._key_s = packet, now_s
-        elif now_s - (self._key_s or self._opened_s) > self._deadlines.keyframe_s:
+        if self._coming and (packet.pts is None or packet.pts != self._coming[0].pts):
+            self._complete()
+        if packet.size and not packet.is_corrupt and (packet.is_keyframe or self._coming):
+            if not self._coming:
+                self._coming_s = now_s
+            self._coming.append(packet)
+            if self.codec not in _SLICED:
+                self._complete()
+        if now_s - (self._key_s or self._opened_s) > self._deadlines.keyframe_s:
             raise CameraError(
                 FailureKind.CODEC, f"no keyframe for {self._deadlines.keyframe_s:.0f} s"
             )
@@ -235,7 +248,12 @@ class StreamSource:
     def _demuxed(self) -> Iterator[Packet[VideoStream]]:
         return iter(self._container.demux(self._stream))
 
+    def _complete(self) -> None:
+        self._key, self._key_s = _joined(self._coming), self._coming_s
+        self._coming = []
+
     def _rewind(self) -> None:
+        self._coming = []
         assert self._pace is not None
         if not self._pace.begun:
             raise CameraError(FailureKind.GARBAGE, "a recording without pictures")
@@ -344,6 +362,17 @@ class _Pace:
         ahead_s = self._start_s + time_s - self._first_s - time.monotonic()
         if ahead_s > 0:
             stop.wait(min(ahead_s, 5.0))
+
+
+def _joined(packets: list[Packet[VideoStream]]) -> Packet[VideoStream]:
+    """The parts of one picture as one packet."""
+    if len(packets) == 1:
+        return packets[0]
+    whole = cast("Packet[VideoStream]", Packet(b"".join(bytes(part) for part in packets)))
+    whole.pts, whole.dts = packets[0].pts, packets[0].dts
+    whole.time_base = packets[0].time_base
+    whole.is_keyframe = True
+    return whole
 
 
 def _converted(frame: VideoFrame, arrived_s: float, pts: int | None) -> Picture:

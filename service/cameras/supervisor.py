@@ -254,24 +254,32 @@ class Supervisor:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            with self._lock:
-                listened = {group.pipe: group for group in self._groups}
-            ready = pipes.wait([self._wake_out, *listened], timeout=_TICK_S)
-            pictures: list[tuple[str, Taken]] = []
-            with self._lock:
-                now_s = time.monotonic()
-                for pipe in ready:
-                    if pipe is self._wake_out:
-                        self._wake_out.recv_bytes()
-                    else:
-                        self._hear(listened[pipe], now_s, pictures)  # type: ignore[index]
-                now_s = time.monotonic()
-                self._watch(now_s)
-                self._watch_memory(now_s)
-                self._try_due(now_s)
-            for camera_id, taken in pictures:
-                self._on_picture(camera_id, taken)
-            self._tell_health()
+            try:
+                self._step()
+            except Exception:
+                # Whatever it is, all other cameras depend on this thread.
+                log.exception("a step of the cameras' supervisor failed")
+                self._stop.wait(_TICK_S)
+
+    def _step(self) -> None:
+        with self._lock:
+            listened = {group.pipe: group for group in self._groups}
+        ready = pipes.wait([self._wake_out, *listened], timeout=_TICK_S)
+        pictures: list[tuple[str, Taken]] = []
+        with self._lock:
+            now_s = time.monotonic()
+            for pipe in ready:
+                if pipe is self._wake_out:
+                    self._wake_out.recv_bytes()
+                else:
+                    self._hear(listened[pipe], now_s, pictures)  # type: ignore[index]
+            now_s = time.monotonic()
+            self._watch(now_s)
+            self._watch_memory(now_s)
+            self._try_due(now_s)
+        for camera_id, taken in pictures:
+            self._on_picture(camera_id, taken)
+        self._tell_health()
 
     def _hear(self, group: _Group, now_s: float, pictures: list[tuple[str, Taken]]) -> None:
         """Take in what a process says."""
@@ -374,7 +382,10 @@ class Supervisor:
         for camera in self._cameras.values():
             if camera.connection.due(now_s):
                 camera.connection.trying(now_s)
-                self._seat(camera)
+                try:
+                    self._seat(camera)
+                except OSError as error:
+                    camera.connection.failed(FailureKind.READER_DIED, f"no reader: {error}", now_s)
 
     def _seat(self, camera: _Camera) -> None:
         """Give a camera a place in a process and have it opened."""

@@ -196,6 +196,11 @@ class CameraWatch:
             self._save(self._last.time_s, at_once=True)
             self._tell()
 
+    @property
+    def has_pending(self) -> bool:
+        """Whether there is something that the sink did not take."""
+        return bool(self._pending)
+
     def tell_pending(self) -> None:
         """Tell the sink what it could not take before."""
         with self._lock:

@@ -26,6 +26,7 @@ def encode_units(
     size: tuple[int, int],
     rate: int = RATE,
     gop: int = RATE,
+    slices: int = 1,
 ) -> Path:
     """Encode ``count`` pictures to a file of access units, see ``rtsp_server.py``."""
     context = av.CodecContext.create("libx264", "w")
@@ -38,7 +39,8 @@ def encode_units(
     context.options = {
         "preset": "ultrafast",
         "tune": "zerolatency",
-        "x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:repeat-headers=1:annexb=1",
+        "x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:repeat-headers=1:annexb=1"
+        f":slices={slices}",
     }
     with path.open("wb") as out:
         for number in [*range(count), None]:
@@ -77,6 +79,11 @@ class RtspServer:
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
+
+    @property
+    def pid(self) -> int:
+        """Id of its process."""
+        return self._process.pid
 
     def say(self, line: str) -> None:
         assert self._process.stdin is not None

@@ -41,7 +41,7 @@ class Clip(GstRtspServer.RTSPMediaFactory):
         self.set_launch(LAUNCH)
         self.set_shared(True)
 
-    def do_configure(self, media):
+    def feed(self, media):
         source = media.get_element().get_by_name("source")
         state = {"next": 0, "over": False}
 
@@ -79,7 +79,7 @@ def main():
             permissions.add_permission_for_role("known", "media.factory.access", True)
             permissions.add_permission_for_role("known", "media.factory.construct", True)
             factory.set_permissions(permissions)
-        factory.connect("media-configure", lambda f, media: f.do_configure(media))
+        factory.connect("media-configure", lambda f, media: f.feed(media))
         mounts.add_factory("/" + path.stem, factory)
     if options.user:
         auth = GstRtspServer.RTSPAuth()

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conftest import SIZE
-from rtsp_clips import RtspServer
+from conftest import SIZE, wandering
+from rtsp_clips import RtspServer, encode_units
 from watched import Watched
 
 from service.cameras.address import Transport, parse_address
@@ -33,6 +34,17 @@ def test_gives_ever_newer_pictures_and_only_when_asked(
         assert taken[0].image.shape == (SIZE[1], SIZE[0], 3)
         assert taken[0].image[..., 2].max() > 180, "the red square is there"
         assert len(cameras.pictures) == 4
+
+
+def test_pictures_of_several_slices_are_whole(serve: Serve, tmp_path: Path) -> None:
+    server = serve(encode_units(tmp_path / "sliced.au", wandering, 40, size=SIZE, slices=3))
+    with Watched() as cameras:
+        cameras.supervisor.add("gate", parse_address(server.url("sliced")))
+        cameras.wait_for("gate", SourceState.LIVE)
+        image = cameras.next_picture("gate").image
+        expected = wandering(0)[:, SIZE[0] // 2 :]
+        assert np.abs(image[:, SIZE[0] // 2 :].astype(int) - expected).max() < 20
+        assert cameras.supervisor.health("gate").failures == 0
 
 
 def test_a_wrong_password_calls_the_operator_and_is_shown_nowhere(

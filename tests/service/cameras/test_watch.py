@@ -89,8 +89,10 @@ def test_what_the_sink_could_not_take_is_told_later_under_the_same_id(tmp_path: 
     sink.broken = True
     look_at(one, range(0, 100, 5))
     assert sink.records == []
+    assert one.has_pending
     sink.broken = False
-    look_at(one, [100])
+    one.tell_pending()
+    assert not one.has_pending
     assert len(sink.ids) == 1
     told = len(sink.records)
     look_at(watch(sink, tmp_path), [105.0, 110.0], boot_s=3.0)
