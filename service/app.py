@@ -44,7 +44,7 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    metrics = Metrics(service.database)
+    metrics = Metrics(service.database, service.clock, service.live)
     app.state.service = service
     app.state.metrics = metrics
     app.state.event_streams = set()

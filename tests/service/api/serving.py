@@ -42,7 +42,12 @@ class PlayedCameras:
     def health(self, camera_id: str) -> CameraHealth | None:
         if camera_id not in self.snapshots:
             return None
-        return CameraHealth(camera_id, SourceState.LIVE, since=datetime(2026, 5, 4, tzinfo=UTC))
+        return CameraHealth(
+            camera_id,
+            SourceState.LIVE,
+            since=datetime(2026, 5, 4, tzinfo=UTC),
+            last_frame_at=self.snapshots[camera_id].taken_at,
+        )
 
     def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
         self.pushed.append((camera_id, snapshot))

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from posting import FakeClock
 from serving import Serving, camera
 from sqlalchemy.exc import OperationalError
 
 from service.api.idempotency import ABANDONED_S
+from service.live import Snapshot
 from service.store.tables import IdempotencyRow, Role, Scope
 
 CAMERAS = "/api/v1/cameras"
@@ -178,6 +181,17 @@ def test_operations_ask_without_a_login_and_metrics_with_one(serving: Serving) -
     assert 'jiexu_cases{state="candidate"} 0.0' in text
     posted = 'method="POST",route="/api/v1/cameras",status="201"'
     assert f"jiexu_http_requests_total{{{posted}}} 1.0" in text
+
+
+def test_metrics_say_how_each_camera_is(serving: Serving, clock: FakeClock) -> None:
+    serving.user(Role.SUPERVISOR).post(CAMERAS, json=camera())
+    assert "jiexu_camera_live{" not in serving.key(Scope.READ).get("/metrics").text
+    picture = np.zeros((4, 4, 3), np.uint8)
+    serving.live.snapshots["gate-3"] = Snapshot(picture, clock.now() - timedelta(seconds=7))
+    text = serving.key(Scope.READ).get("/metrics").text
+    assert 'jiexu_camera_live{camera="gate-3"} 1.0' in text
+    assert 'jiexu_camera_last_frame_age_seconds{camera="gate-3"} 7.0' in text
+    assert 'jiexu_camera_reconnects{camera="gate-3"} 0.0' in text
 
 
 def test_not_ready_is_said_with_its_reason(
