@@ -1,11 +1,12 @@
-"""How much faster judging again is than scanning, on a real run and on a camera-day made of it.
+"""How much less a recorded day costs to judge again than to scan, in CPU seconds.
 
-    jiexu scan CLIPS --out RUN
-    python -m benchmarks.replay_speed RUN --out DIR [--looks 43200] [--input NAME]
+    python -m benchmarks.replay_speed --footage CLIP --out DIR [--looks 43200]
 
-The camera-day repeats the looks of one input, shifted in time, until there are ``--looks`` of them
-2 s apart. What a scan of it would have cost is the cost of a look in the real run, so the ratio
-compares like with like on one machine. Memory is the peak of the process before and after.
+The day is one look every 2 s at real footage, looped: ten minutes of it are scanned, and their
+looks repeated, shifted in time. What the day's scan would cost is the cost of a look, times its
+looks; that is taken from two scans of the same clip with few looks and with many, so that what a
+scan costs once (start, model, report) is left out. For the replay all is counted. CPU seconds, user
+and system, of all threads: other work on the machine disturbs them less than the clock's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import copy
 import io
 import json
 import resource
+import shutil
+import subprocess
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -23,70 +26,66 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.clip import make_clip
+from benchmarks.scan_speed import command
 from vision.archive import join_archives, read_named_looks, write_looks
-from vision.observe.look import Look
 from vision.progress import ConsoleProgress
 from vision.record import write_violations
 from vision.replay.judging import ReplayOptions
 from vision.replay.run import run_replay
 
+SECONDS = 600.0
 INTERVAL_S = 2.0
+SELDOM_S = 8.0
 PART_LOOKS = 2000
-RUNS = 3
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--footage", type=Path, required=True, help="a real clip, fixed camera")
+    parser.add_argument("--out", type=Path, required=True, help="folder for clip and runs")
     parser.add_argument("--looks", type=int, default=43_200)
-    parser.add_argument("--input", help="input to repeat; that with the most detections without it")
     options = parser.parse_args()
 
-    timed("real run", options.run, options.out / "real")
-    day = camera_day(options.run, options.out / "day", options.looks, options.input)
-    timed("camera-day", day, options.out / "day-replay")
-
-
-def timed(name: str, run: Path, out: Path) -> None:
-    """Replay some times; print the fastest."""
-    before_mb = peak_mb()
-    took = []
-    for _ in range(RUNS):
-        began, began_cpu = time.perf_counter(), time.process_time()
-        progress = ConsoleProgress(Console(file=io.StringIO()))
-        result = run_replay(run, out, ReplayOptions(), progress)
-        whole_s, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
-        timing = result.summary["timing"]
-        took.append((timing["judging_s"], whole_s, cpu_s, timing))
-    judging_s, whole_s, cpu_s, timing = min(took, key=lambda one: one[:3])
+    clip = make_clip(options.footage, options.out, SECONDS)
+    seldom_s, few = scan(clip, options.out / "seldom", SELDOM_S)
+    often_s, many = scan(clip, options.out / "often", INTERVAL_S)
+    look_s = (often_s - seldom_s) / (many - few)
+    day = camera_day(options.out / "often", options.out / "day", options.looks)
+    before_mb, began = peak_mb(), time.process_time()
+    progress = ConsoleProgress(Console(file=io.StringIO()))
+    result = run_replay(day, options.out / "day-replay", ReplayOptions(), progress)
+    replay_s = time.process_time() - began
+    scan_s = look_s * options.looks
     print(
-        f"{name}: {result.summary['counts']['looks']} looks, judged in {judging_s:.2f} s "
-        f"({timing['looks_per_s']:.0f} looks/s), all in {whole_s:.2f} s ({cpu_s:.2f} s CPU); "
-        f"scanned in {timing['scan_s']:.1f} s: {timing['times_scan']:.0f} times as fast, "
-        f"{timing['scan_s'] / whole_s:.0f} with report and all; {len(result.records)} violations; "
+        f"scan: {1e3 * look_s:.1f} ms a look ({many} looks {often_s:.1f} s, {few} looks "
+        f"{seldom_s:.1f} s); {options.looks} looks: {scan_s:.0f} s\n"
+        f"replay: {1e6 * replay_s / options.looks:.0f} us a look; {replay_s:.1f} s, "
+        f"{scan_s / replay_s:.0f} times less; {len(result.records)} violations; "
         f"peak {before_mb:.0f} -> {peak_mb():.0f} MB"
     )
 
 
-def camera_day(run: Path, out: Path, count: int, name: str | None) -> Path:
+def scan(clip: Path, out: Path, every_s: float) -> tuple[float, int]:
+    """CPU seconds of a scan in a process of its own, and its number of looks."""
+    shutil.rmtree(out, ignore_errors=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [*command(clip, out), "--every", str(every_s)], check=True, stdout=subprocess.DEVNULL
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return spent_s, json.loads((out / "run.json").read_text("utf-8"))["totals"]["looks"]
+
+
+def camera_day(run: Path, out: Path, count: int) -> Path:
     """Write a run folder of one input with so many looks."""
     content = json.loads((run / "run.json").read_text("utf-8"))
-    looks: dict[str, list[Look]] = {}
-    for input_name, look in read_named_looks(run / "detections.parquet"):
-        looks.setdefault(input_name, []).append(look)
-    name = name or max(looks, key=lambda one: sum(len(look.detections) for look in looks[one]))
-    source = looks[name]
-    entry: dict[str, Any] = copy.deepcopy(
-        next(one for one in content["inputs"] if one["name"] == name)
-    )
-    entry |= {
-        "looks": count,
-        "duration_s": count * INTERVAL_S,
-        "wall_s": entry["wall_s"] / len(source) * count,
-        "violations": 0,
-    }
+    named = list(read_named_looks(run / "detections.parquet"))
+    name, source = named[0][0], [look for _, look in named]
+    entry: dict[str, Any] = copy.deepcopy(content["inputs"][0])
+    entry |= {"looks": count, "duration_s": count * INTERVAL_S, "violations": 0}
     out.mkdir(parents=True, exist_ok=True)
     parts = []
     for start in range(0, count, PART_LOOKS):
@@ -109,7 +108,8 @@ def camera_day(run: Path, out: Path, count: int, name: str | None) -> Path:
     (out / "run.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     write_violations(out / "violations.jsonl", [])
     found = sum(len(look.detections) for look in source) / len(source)
-    print(f"camera-day of {name}: {found:.1f} detections a look")
+    inspected = sum(look.inspected for look in source) / len(source)
+    print(f"day of {name}: {found:.1f} detections a look, {inspected:.0%} of the looks inspected")
     return out
 
 
