@@ -149,6 +149,12 @@ class TestDebrisPile:
 
 
 class TestAbandonedVehicle:
+    @pytest.mark.parametrize("x1", [0, 8, 40])
+    def test_a_vehicle_that_the_edge_of_the_picture_cuts_has_no_derelict_look(self, x1):
+        looks = stands("derelict_vehicle", (x1, 420, x1 + 160, 500), 700)
+        assert len(judge(looks, [zone(Purpose.PARKING_BAY)])) == (x1 == 40)
+        assert len(judge(looks, [zone(Purpose.NO_STOPPING)])) == 1
+
     def test_a_derelict_look_beyond_the_dwell(self):
         (one,) = judge(stands("derelict_vehicle", IN_LEFT, 700), [zone(Purpose.PARKING_BAY)])
         assert (one.kind, one.zone_id, one.noticed_s) == ("abandoned_vehicle", "parking_bay", 600)

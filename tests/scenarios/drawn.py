@@ -96,7 +96,6 @@ DRAWN = [
         "quiet street",
         "Parked cars, a queue at a red light, people: nothing",
         "street_quiet",
-        limits={"abandoned_vehicle": "a car that the edge of the picture cuts is called derelict"},
     ),
     Drawn(
         "quiet rainy night",

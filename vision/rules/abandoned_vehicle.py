@@ -7,7 +7,7 @@ from typing import Any
 
 from vision.observe.families import FAMILIES, family_of
 from vision.observe.look import Look
-from vision.observe.sighting import Sighting
+from vision.observe.sighting import Box, Sighting
 from vision.rules.finding import Finding
 from vision.rules.hours import ALWAYS
 from vision.rules.settings import Count, RuleSettings, Seconds, Share
@@ -35,6 +35,9 @@ _NO_STOPPING = frozenset({Purpose.NO_STOPPING})
 
 _BRIEF_S = 60.0
 """In a dwell shorter than this there are few looks."""
+
+_EDGE_SHARE = 0.01
+"""A box that ends so near the edge of the picture, as share of its extent, is cut by it."""
 
 _LONG_S = 3600.0
 """A dwell longer than this is none to hurry for when a vehicle has just stopped."""
@@ -91,7 +94,7 @@ class AbandonedVehicle(StandingRule):
     same place for weeks) and ``no_stopping`` (it stands where stopping is forbidden, parked too
     long); ``non_motor`` beside them for bicycles, motorcycles and tricycles. Where the second
     stage has scored it, ``derelict_class`` and ``derelict_crops`` say which of the two would find
-    it derelict alone.
+    it derelict alone. What the edge of the picture cuts has no derelict look.
 
     In a ``no_stopping`` zone with a schedule the dwell counts from the opening of the window. The
     other two count all time; they hold while the schedule of the place does.
@@ -245,6 +248,7 @@ class AbandonedVehicle(StandingRule):
             if (
                 sighting.looks_seen >= settings.derelict_looks
                 and 0 < derelict >= settings.derelict_share
+                and not _is_cut(sighting.box, look.frame_size)
             ):
                 signs.append(("derelict_look", settings.derelict_dwell_s))
         unmoved_s = settings.unmoved_s
@@ -262,6 +266,15 @@ class AbandonedVehicle(StandingRule):
             if due(settings.no_stopping_dwell_s, since_s):
                 cases.append(("no_stopping", settings.no_stopping_dwell_s, strict, since_s))
         return cases
+
+
+def _is_cut(box: Box, frame_size: tuple[int, int]) -> bool:
+    """Whether the edge of the picture cuts a box: a part of a sound vehicle looks derelict."""
+    width, height = frame_size
+    x1, y1, x2, y2 = box
+    return (
+        min(x1, width - x2) <= _EDGE_SHARE * width or min(y1, height - y2) <= _EDGE_SHARE * height
+    )
 
 
 def _is_non_motor(sighting: Sighting) -> bool:
