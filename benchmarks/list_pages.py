@@ -101,6 +101,7 @@ def filters(count: int) -> dict[str, Narrowing]:
         "three states": Narrowing(
             states=(CaseState.CANDIDATE, CaseState.CONFIRMED, CaseState.REOPENED)
         ),
+        "two states, absent": Narrowing(states=(CaseState.SUBMITTED, CaseState.VERIFIED)),
         "kind, common": Narrowing(kinds=("street_stall",)),
         "kind, rare": Narrowing(kinds=("hoarding_missing",)),
         "state and kind": Narrowing(states=(CaseState.CANDIDATE,), kinds=("debris_pile",)),

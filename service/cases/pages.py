@@ -176,13 +176,12 @@ def _merged(
 
     if len(parts) == 1:
         return sorted_(select(row).where(*parts[0]), row.raised_at, row.id)
-    ids = union_all(
-        *(
-            select(sorted_(select(row.id).where(*part), row.raised_at, row.id).subquery())
-            for part in parts
-        )
-    )
-    return sorted_(select(row).where(row.id.in_(ids)), row.raised_at, row.id)
+    places: list[Any] = [select(row.id, row.raised_at).where(*part) for part in parts]
+    firsts: list[Any] = [sorted_(part, row.raised_at, row.id).subquery() for part in places]
+    found = union_all(*(select(part) for part in firsts)).subquery()
+    # Ordered by what was found, or a planner may walk the whole table in the order of the page.
+    joined = select(row).join(found, row.id == found.c.id)
+    return sorted_(joined, found.c.raised_at, found.c.id)
 
 
 def _unindexed(column: InstrumentedAttribute[str]) -> ColumnElement[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -211,6 +212,22 @@ def test_a_page_of_cases_is_read_off_its_index(filled: Database, name: str, orde
     assert CASE_INDEXES[name] + " " in f"{told} ".replace("\n", " ")
     assert "TEMP B-TREE" not in told
     assert "Sort" not in told
+
+
+@pytest.mark.parametrize("name", ["states", "kinds", "states and kinds"])
+def test_a_page_of_several_states_reads_a_page_of_each(filled: Database, name: str) -> None:
+    """The table itself is reached by id alone, never walked in search of what fits."""
+    with filled.read() as session:
+        query = case_query(NARROWINGS[name], limit=50, after=None, order="newest")
+        told = plan(session, query)
+    walks = [
+        line
+        for line in told.splitlines()
+        if re.search(r"SCAN cases|Seq Scan on cases|ix_cases_page", line)
+    ]
+    assert walks == []
+    reads = re.findall(r"ix_cases_(?:state|kind|state_kind)_page", told)
+    assert len(reads) >= 2
 
 
 VIOLATION_INDEXES = {
