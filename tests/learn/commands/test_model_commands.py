@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +12,8 @@ from untrained import build_weights
 from tests.learn.built_data import write_built
 from vision.cli import app
 from vision.errors import ConfigError, ModelError
+
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +61,10 @@ def test_wrong_words_are_named(weights, tmp_path):
     wrong = run(app, [*limit, "--models", str(tmp_path), "--threshold", "box=high"])
     assert isinstance(wrong.exception, ConfigError)
     assert "CLASS=VALUE" in str(wrong.exception)
+
+
+def test_the_second_stage_is_trained_from_something(tmp_path):
+    recipe = REPOSITORY / "models/recipes/derelict.yaml"
+    done = CliRunner().invoke(app, ["train-derelict", str(recipe), "--data", str(tmp_path)])
+    assert isinstance(done.exception, ConfigError)
+    assert "--start and --out, or --trained" in str(done.exception)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from vision.configfile import load_config
 from vision.detect.registry import find_registry, load_registry
+from vision.errors import ConfigError
 from vision.learn.commands.progress_bar import progress_bar
 from vision.shared_options import ModelsOption
 
@@ -27,8 +28,20 @@ def train_derelict(
     data: Annotated[
         Path, typer.Option("--data", help="Folder of the built data set that the recipe names.")
     ],
-    start: Annotated[Path, typer.Option("--start", help="Folder of the starting weights.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoint and weights.")],
+    start: Annotated[
+        Path | None, typer.Option("--start", help="Folder of the starting weights.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for checkpoint and weights.")
+    ] = None,
+    trained: Annotated[
+        Path | None,
+        typer.Option(
+            "--trained",
+            help="Weights that the recipe has made, to measure with another detector; "
+            "instead of --start and --out.",
+        ),
+    ] = None,
     models: ModelsOption = None,
     detector: Annotated[
         str | None, typer.Option(help="Detector to measure with; the registry's default.")
@@ -53,13 +66,18 @@ def train_derelict(
     registry = load_registry(models)
     with progress_bar("training, epochs", console) as (say, progress):
 
-        def trained(epoch: int, of: int, loss: float) -> None:
+        def heard(epoch: int, of: int, loss: float) -> None:
             console.print(f"epoch {epoch} of {of}: loss {loss:.3f}", highlight=False)
             progress(epoch, of)
 
-        weights = train_crops(
-            settings, data, out, start=start, resume=resume, device=device, progress=trained
-        )
+        if trained is not None:
+            weights = trained
+        elif start is None or out is None:
+            raise ConfigError("train-derelict: give --start and --out, or --trained")
+        else:
+            weights = train_crops(
+                settings, data, out, start=start, resume=resume, device=device, progress=heard
+            )
         say("measuring, views")
         entry = register_derelict(
             weights,
