@@ -155,6 +155,7 @@ def main() -> None:
         "restarts": {**counts.restarts, "detector": detector.restarts},
         "failures": dict(sink.failures),
         **grown(samples, 60 * options.warm_up),
+        "reader_rss_mib": [round(resident(pid)) for pid in live.processes()],
         "processor_s": spent,
         "own_at_start": own,
         "own_at_end": {"threads": me.num_threads(), "files": me.num_fds()},
@@ -216,6 +217,11 @@ def memory(me: psutil.Process, pids: Sequence[int | None]) -> dict[str, float]:
         sample["rss"] += full.rss / MIB
         sample["uss"] += full.uss / MIB
     return sample
+
+
+def resident(pid: int) -> float:
+    """MiB that a process holds, with what it shares."""
+    return float(psutil.Process(pid).memory_info().rss) / MIB
 
 
 def processor(
