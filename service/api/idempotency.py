@@ -22,6 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from service.api.problem import Problem, invalid
 from service.api.problem import response as problem_response
 from service.api.security import COOKIE, service_of
+from service.auth.tokens import digest_of
 from service.context import Service
 from service.store.tables import IdempotencyRow
 from service.store.upsert import insert_new
@@ -93,7 +94,7 @@ def forget_answers(session: Session, before: datetime) -> None:
 def _sender(request: Request) -> str:
     """Whose keys these are: never another's, for the answer may be."""
     secret = request.headers.get("authorization") or request.cookies.get(COOKIE) or ""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return digest_of(secret)
 
 
 async def _fingerprint(request: Request) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from service.auth.tokens import digest_of
 from service.auth.users import add_user, any_user
 from service.store.database import Database
 from service.store.tables import Role, SettingRow, UserRow
@@ -69,4 +69,4 @@ def make_first_admin(
 
 
 def _document(token: str) -> dict[str, str]:
-    return {"sha256": hashlib.sha256(token.strip().encode()).hexdigest()}
+    return {"sha256": digest_of(token.strip())}

@@ -5,7 +5,6 @@ A plain SHA-256 will do: nobody guesses 256 random bits, and a key is checked on
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import uuid
 from collections.abc import Collection, Sequence
@@ -15,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.auth.principal import Principal
+from service.auth.tokens import digest_of
 from service.store.database import Database
 from service.store.tables import ApiKeyRow, Scope
 
@@ -42,7 +42,7 @@ def add_key(
         id=str(uuid.uuid4()),
         name=name,
         shown=key[:_SHOWN],
-        secret_sha256=_hash(key),
+        secret_sha256=digest_of(key),
         scopes=sorted(set(scopes)),
         created_by=created_by,
         created_at=now,
@@ -69,7 +69,7 @@ def whose(database: Database, key: str, now: datetime) -> Principal | None:
     if not key.startswith(PREFIX):
         return None
     with database.read() as session:
-        row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.secret_sha256 == _hash(key)))
+        row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.secret_sha256 == digest_of(key)))
     if row is None or row.revoked_at is not None:
         return None
     if row.expires_at is not None and now >= row.expires_at:
@@ -78,7 +78,3 @@ def whose(database: Database, key: str, now: datetime) -> Principal | None:
         with database.write() as session:
             session.get_one(ApiKeyRow, row.id).used_at = now
     return Principal(actor=f"key:{row.id}", scopes=frozenset(Scope(scope) for scope in row.scopes))
-
-
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()

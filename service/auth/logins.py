@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from service import audit
 from service.auth.guard import attempt_succeeded, begin_attempt
 from service.auth.passwords import hash_password, is_outdated, matches
 from service.auth.principal import Principal
+from service.auth.tokens import digest_of
 from service.auth.users import find_user
 from service.store.database import Database
 from service.store.tables import Role, SessionRow, UserRow
@@ -98,7 +98,7 @@ def begin_login(
     """Let a user in whose identity is proven."""
     token = secrets.token_urlsafe(32)
     row = SessionRow(
-        token_sha256=_hash(token),
+        token_sha256=digest_of(token),
         user_id=user.id,
         csrf_token=secrets.token_urlsafe(32),
         created_at=now,
@@ -114,7 +114,7 @@ def begin_login(
 def who(database: Database, token: str, now: datetime, times: LoginTimes) -> Principal | None:
     """The user that a cookie's token stands for, ``None`` if it stands for nobody any more."""
     with database.read() as session:
-        row = session.get(SessionRow, _hash(token))
+        row = session.get(SessionRow, digest_of(token))
         user = None if row is None else session.get(UserRow, row.user_id)
     if row is None or user is None or user.disabled_at is not None or now >= row.expires_at:
         return None
@@ -149,7 +149,3 @@ def _principal(user: UserRow, row: SessionRow) -> Principal:
         session=row.token_sha256,
         csrf_token=row.csrf_token,
     )
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -53,11 +53,14 @@ class Candidate(NamedTuple):
         return -self.rank
 
     @property
+    def all_votes(self) -> Votes:
+        """Summed confidence for each class that was given to it, by however many detections."""
+        return self.votes or ((self.class_name, self.confidence),)
+
+    @property
     def likeliest(self) -> str:
         """Class with most votes."""
-        if not self.votes:
-            return self.class_name
-        return max(self.votes, key=lambda vote: vote[1])[0]
+        return max(self.all_votes, key=lambda vote: vote[1])[0]
 
 
 Touch = tuple[int, int, float]

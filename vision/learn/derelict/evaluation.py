@@ -166,7 +166,7 @@ def find(
             seen = sorted(seen, key=lambda one: -iou(one.box, label))[:1]
         scores = classifier.classify([cut(view, candidate.box) for candidate in seen])[:, 0]
         for candidate, score in zip(seen, scores, strict=True):
-            votes = dict(candidate.votes) or {candidate.class_name: candidate.confidence}
+            votes = dict(candidate.all_votes)
             derelict = votes.get(DERELICT, 0.0)
             share = derelict / sum(votes.values())
             everything.append(Found(crop, derelict, share, float(score)))
