@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.store.tables import Role
@@ -16,6 +24,13 @@ from vision.errors import ConfigError
 PREFIX = "JIEXU_"
 Seconds = Annotated[float, Field(gt=0)]
 Megabytes = Annotated[float, Field(gt=0)]
+
+
+def _without_user(url: str) -> str:
+    """A URL that names no user: it stands in files that many may read."""
+    if "@" in url.partition("://")[2]:
+        raise ValueError("credentials do not belong into this URL; see docs/service.md")
+    return url
 
 
 class _Part(BaseModel):
@@ -105,7 +120,8 @@ class ServiceSettings(BaseSettings):
     Attributes:
         data: Folder for everything that has no other place.
         database: URL of the database; a file in ``data`` without it.
-        evidence: Folder or fsspec URL for evidence; a folder in ``data`` without it.
+        evidence: Folder or fsspec URL for evidence, without credentials; a folder in ``data``
+            without it.
         host: Address to listen at.
         port: Port to listen at.
         public_url: How browsers reach the service; with ``https``, cookies are sent over it alone.
@@ -133,7 +149,7 @@ class ServiceSettings(BaseSettings):
 
     data: Path = Path("jiexu-data")
     database: SecretStr | None = None
-    evidence: str | None = None
+    evidence: Annotated[str, AfterValidator(_without_user)] | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8700
     public_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+$")] | None = None

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from service.api.cameras import HealthBody, health_body
 from service.api.problem import Problem, answers
 from service.api.security import Reader, TheService
+from service.evidence.files import EvidenceStoreError
 from service.metrics import Metrics
 from service.store.database import DatabaseError
 from service.store.migrate import is_current
@@ -57,6 +58,10 @@ def readyz(service: TheService) -> ReadyBody:
         raise Problem(503, "database", "the database does not answer") from None
     if not is_current(service.database):
         raise Problem(503, "migration", "the database has another form than this version needs")
+    try:
+        service.files.check()
+    except EvidenceStoreError:
+        raise Problem(503, "evidence_store", "the evidence store does not answer") from None
     fault = None if service.detector_fault is None else service.detector_fault()
     if fault is not None:
         raise Problem(503, "detector", fault)

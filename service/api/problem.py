@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
+from service.evidence.files import EvidenceStoreError
 from vision.errors import JiexuError
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 _ANYWHERE = (400, 413, 422, 503)
-"""A body that cannot be read or is too large, a field that is wrong, a database that is away."""
+"""A body that cannot be read or is too large, a field that is wrong, a store that is away."""
 
 
 class FieldFault(BaseModel):
@@ -181,8 +182,21 @@ def add_handlers(app: FastAPI) -> None:
             Problem(503, "database", "the database does not answer", headers={"retry-after": "5"}),
         )
 
+    async def evidence(request: Request, error: Exception) -> Response:
+        log.error("evidence store: %s", error)
+        return response(
+            request,
+            Problem(
+                503,
+                "evidence_store",
+                "the evidence store does not answer",
+                headers={"retry-after": "5"},
+            ),
+        )
+
     app.add_exception_handler(Problem, told)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(JiexuError, known)
     app.add_exception_handler(OperationalError, database)
+    app.add_exception_handler(EvidenceStoreError, evidence)
