@@ -19,8 +19,9 @@ from service.api import (
     users,
     violations,
 )
-from service.api.middleware import PREFIX, Around
+from service.api.middleware import PREFIX, REFERENCE, Around
 from service.api.problem import add_handlers, answers
+from service.api.reference import add_reference
 from service.context import Service
 from service.metrics import Metrics
 from vision import __version__
@@ -40,7 +41,7 @@ def create_app(service: Service) -> FastAPI:
         version=__version__,
         summary="Street-order violations seen by a city's cameras",
         openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=f"{PREFIX}/docs",
+        docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -56,5 +57,6 @@ def create_app(service: Service) -> FastAPI:
     api.include_router(operations.overview)
     app.include_router(api)
     app.include_router(operations.router)
+    add_reference(app, REFERENCE)
     app.add_middleware(Around, service=service, metrics=metrics)
     return app

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problem import Problem, response
+from service.api.reference import POLICY
 from service.context import Service
 from service.logs import REQUEST_ID
 from service.metrics import Metrics
@@ -29,12 +30,11 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
-    (
-        b"content-security-policy",
-        b"default-src 'none'; frame-ancestors 'none'",
-    ),
 )
-_PAGES = ("/api/v1/docs",)
+_NO_PAGE = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_REFERENCE = (b"content-security-policy", POLICY.encode())
+REFERENCE = f"{PREFIX}/docs"
+"""Where the page made from the API's description stands."""
 
 
 class Around:
@@ -66,10 +66,11 @@ class Around:
             nonlocal status, has_begun
             if message["type"] == "http.response.start":
                 status, has_begun = message["status"], True
-                extra = () if scope["path"].startswith(_PAGES) else _HEADERS
+                is_reference = scope["path"].startswith(REFERENCE)
                 message["headers"] = [
                     *message["headers"],
-                    *extra,
+                    *_HEADERS,
+                    _REFERENCE if is_reference else _NO_PAGE,
                     (b"x-request-id", request_id.encode()),
                 ]
                 self._count(scope, status, time.perf_counter() - begun)
