@@ -24,6 +24,7 @@ from service.api.problem import add_handlers, answers
 from service.api.reference import add_reference
 from service.context import Service
 from service.metrics import Metrics
+from service.pictures.snapshots import MaskedSnapshots
 from vision import __version__
 
 
@@ -48,6 +49,8 @@ def create_app(service: Service) -> FastAPI:
     metrics = Metrics(service.database, service.clock, service.live)
     app.state.service = service
     app.state.metrics = metrics
+    inspector = service.inspector
+    app.state.snapshots = None if inspector is None else MaskedSnapshots(inspector.inspect_faintly)
     app.state.event_streams = set()
     app.state.closing = asyncio.Event()
     add_handlers(app)

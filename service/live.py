@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
+from service.cameras.pushed import Pushed, Snapshot
 from service.cameras.sink import CameraHealth
 from vision.detect.detections import Detections
 from vision.frames.frame import Image
 
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """The newest picture of a camera.
-
-    Attributes:
-        image: ``(h, w, 3)`` uint8 BGR, nothing masked.
-        taken_at: Aware wall-clock time.
-    """
-
-    image: Image
-    taken_at: datetime
-
-
-class Pushed(StrEnum):
-    """What became of a picture that was pushed."""
-
-    TAKEN = "taken"
-    NOT_NEWER = "not_newer"
-    """A picture of the same time or a later one is there already."""
-    NOT_WATCHED = "not_watched"
-    """This camera is not one that takes pushed pictures."""
-    BUSY = "busy"
-    """There is more to look at than can be looked at; it was dropped."""
+__all__ = ["Inspector", "Live", "Pushed", "Snapshot"]
 
 
 class Live(Protocol):
     """The cameras that are watched."""
 
     def snapshot(self, camera_id: str) -> Snapshot | None:
-        """The newest picture, ``None`` if there is none."""
+        """The newest picture, privacy zones masked; ``None`` if there is none."""
         ...
 
     def health(self, camera_id: str) -> CameraHealth | None:
@@ -73,6 +48,14 @@ class Inspector(Protocol):
 
     def inspect(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in pictures ``(h, w, 3)`` uint8 BGR.
+
+        Raises:
+            ModelError: The detector does not work.
+        """
+        ...
+
+    def inspect_faintly(self, image: Image) -> Detections:
+        """Detect in one picture, faint detections too, as masking needs them.
 
         Raises:
             ModelError: The detector does not work.

@@ -49,9 +49,17 @@ class Watchers(Protocol):
         """How a camera is."""
         ...
 
+    def snapshot(self, camera_id: str) -> Snapshot | None:
+        """The newest picture."""
+        ...
+
+    def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
+        """Take in a picture of a camera without a source."""
+        ...
+
 
 class WatchedCameras:
-    """Watches every stored camera that is enabled and has a source.
+    """Watches every stored camera that is enabled; of those without a source, what is pushed.
 
     Changes are made by a thread of its own: opening a model takes seconds, and no request waits
     for that. A camera that cannot be watched is logged and leaves the others alone.
@@ -98,9 +106,8 @@ class WatchedCameras:
         self._watchers.stop()
 
     def snapshot(self, camera_id: str) -> Snapshot | None:
-        """The newest picture: live cameras give none away yet."""
-        del camera_id
-        return None
+        """The newest picture, privacy zones masked; ``None`` if there is none."""
+        return self._watchers.snapshot(camera_id)
 
     def health(self, camera_id: str) -> CameraHealth | None:
         """How a camera is, ``None`` if it is not watched."""
@@ -110,9 +117,8 @@ class WatchedCameras:
             return None
 
     def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
-        """Cameras that push are not watched yet."""
-        del camera_id, snapshot
-        return Pushed.NOT_WATCHED
+        """Take in a picture of a camera that has no source of its own."""
+        return self._watchers.push(camera_id, snapshot)
 
     def settings_changed(self, camera_id: str) -> None:
         """A camera was added, changed or taken away."""
@@ -131,15 +137,15 @@ class WatchedCameras:
         with self._database.read() as session:
             row = session.get(CameraRow, camera_id)
             camera = None if row is None or not row.enabled else camera_of(row)
-        if camera is None or camera.source is None:
+        if camera is None:
             if camera_id in self._watched:
                 self._watched.discard(camera_id)
                 self._watchers.remove(camera_id)
             return
-        self._watchers.add(self._live(camera, camera.source))
+        self._watchers.add(self._live(camera))
         self._watched.add(camera_id)
 
-    def _live(self, camera: Camera, source: str) -> LiveCamera:
+    def _live(self, camera: Camera) -> LiveCamera:
         entry = self._detectors.entry(camera.model, [zone.purpose for zone in camera.zones])
         folder = self._folder / camera.id
         folder.mkdir(parents=True, exist_ok=True)
@@ -151,6 +157,6 @@ class WatchedCameras:
                 clock=self._clock,
                 folder=folder,
             ),
-            source=CameraSource(parse_address(source)),
+            source=None if camera.source is None else CameraSource(parse_address(camera.source)),
             detector=self._detectors.detector(entry),
         )

@@ -7,13 +7,13 @@ from ipaddress import ip_address
 from typing import Annotated, Any
 
 import cv2
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.orm import Session
 
 from service import audit
 from service.api.conditional import IfMatch, IfNoneMatch, etag, is_known, require_match
-from service.api.fields import CameraId, ZoneId, refuse_unstorable
+from service.api.fields import CameraId, Text, ZoneId, refuse_unstorable
 from service.api.idempotency import IdempotencyKey, IdempotentRoute
 from service.api.paging import Cursor, Limit, PageBody
 from service.api.problem import Problem, answers, faults_of, invalid, not_found
@@ -24,6 +24,8 @@ from service.cameras.failure import CameraError
 from service.cameras.sink import CameraHealth
 from service.cases.events import CAMERA_CHANGED, tell
 from service.context import Service
+from service.live import Snapshot
+from service.pictures.snapshots import MaskedSnapshots
 from service.store.cameras import (
     add_camera,
     camera_of,
@@ -31,10 +33,11 @@ from service.store.cameras import (
     change_camera,
     document_of,
 )
-from service.store.tables import CameraRow
+from service.store.tables import CameraRow, Role
 from vision.check import draw_zones
-from vision.errors import ConfigError
+from vision.errors import ConfigError, ModelError
 from vision.evidence.privacy import mask_privacy
+from vision.frames.frame import Image
 from vision.site import Camera
 from vision.zones import Zone
 
@@ -268,22 +271,54 @@ def delete_zone(
 @router.get(
     "/{camera_id}/snapshot",
     response_class=Response,
-    responses=answers(404)
+    responses=answers(404, 503)
     | {200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def get_snapshot(
     camera_id: CameraId,
+    request: Request,
     service: TheService,
-    _who: Reader,
+    who: Reader,
+    origin: Origin,
     overlay: Annotated[bool, Query(description="Draw the zones over it")] = False,
+    original: Annotated[
+        bool, Query(description="Heads and plates as they are: for supervisors, who say why")
+    ] = False,
+    reason: Annotated[
+        Text | None,
+        Query(min_length=3, max_length=500, description="Why the original is looked at"),
+    ] = None,
 ) -> Response:
-    """The newest picture of a camera; privacy zones are masked, zones drawn if asked."""
+    """The newest picture of a camera: privacy zones, heads and plates masked.
+
+    Privacy zones are masked in the original too. Looking at it is audited.
+    """
+    if original and not who.may(Role.SUPERVISOR, None):
+        raise Problem(403, "forbidden", "originals are for supervisors")
+    if original and reason is None:
+        raise invalid("query.reason", "say why the original is looked at")
     with service.database.read() as session:
-        camera = camera_of(_find(session, camera_id))
+        row = _find(session, camera_id)
+        camera, enabled = camera_of(row), row.enabled
     snapshot = None if service.live is None else service.live.snapshot(camera_id)
     if snapshot is None:
-        raise Problem(404, "no_picture", "there is no picture of this camera yet")
-    image = mask_privacy(snapshot.image, camera.zones)
+        raise _no_picture(service, camera_id, enabled=enabled)
+    if original:
+        with service.database.write() as session:
+            audit.write(
+                session,
+                service.clock(),
+                origin,
+                who.actor,
+                "snapshot.opened",
+                subject=f"camera:{camera_id}",
+                reason=reason,
+                details={"taken_at": snapshot.taken_at.isoformat()},
+            )
+        image = snapshot.image
+    else:
+        image = _masked(request, camera_id, snapshot)
+    image = mask_privacy(image, camera.zones)
     if overlay:
         image = draw_zones(image, camera.zones)
     ok, data = cv2.imencode(".jpg", image)
@@ -307,6 +342,29 @@ def get_health(camera_id: CameraId, service: TheService, _who: Reader) -> Health
     if health is None:
         raise Problem(404, "not_watched", "this camera is not watched")
     return health_body(health)
+
+
+def _no_picture(service: Service, camera_id: str, *, enabled: bool) -> Problem:
+    """Why there is no picture of a camera."""
+    if not enabled:
+        return Problem(404, "disabled", "this camera is not enabled")
+    health = None if service.live is None else service.live.health(camera_id)
+    if health is None:
+        return Problem(404, "not_watched", "this camera is not watched")
+    why = f": {health.failure}, {health.detail}" if health.failure is not None else ""
+    return Problem(404, "no_picture", f"there is no picture of this camera yet{why}")
+
+
+def _masked(request: Request, camera_id: str, snapshot: Snapshot) -> Image:
+    masking = request.app.state.snapshots
+    if not isinstance(masking, MaskedSnapshots):
+        raise Problem(503, "no_detector", "there is no detector, so nothing can be masked")
+    try:
+        return masking.masked(camera_id, snapshot)
+    except ModelError:
+        raise Problem(
+            503, "no_detector", "the detector does not work", headers={"retry-after": "10"}
+        ) from None
 
 
 def health_body(health: CameraHealth) -> HealthBody:

@@ -11,6 +11,7 @@ from service.api.fields import Time
 from service.api.idempotency import IdempotencyKey, IdempotentRoute
 from service.api.problem import Problem, answers, invalid, not_found
 from service.api.security import Ingester, TheService
+from service.cameras.slot import MAX_PICTURE_SIDE, MAX_PIXELS
 from service.live import Pushed, Snapshot
 from service.pictures.clip import sample_clip
 from service.pictures.still import TooManyPixelsError, decode_still
@@ -24,6 +25,8 @@ from vision.frames.frame import Image
 router = APIRouter(tags=["pictures"], route_class=IdempotentRoute, responses=answers(401, 403))
 
 MEGABYTE = 1_000_000
+MIN_SIDE = 32
+"""Shortest side in pixels of a picture that is pushed."""
 
 
 class DetectionBody(BaseModel):
@@ -92,7 +95,10 @@ def detect(
     limits = service.settings.limits
     is_clip = (file.content_type or "").startswith("video/")
     data = _bytes(file, limits.clip_mb if is_clip else limits.picture_mb)
-    times_s, images = _clip(data, limits) if is_clip else ([0.0], [_still(data, limits)])
+    if is_clip:
+        times_s, images = _clip(data, limits)
+    else:
+        times_s, images = [0.0], [_still(data, limits.picture_pixels)]
     try:
         found = inspector.inspect(images)
     except ModelError:
@@ -133,7 +139,10 @@ def push_frame(
     now = service.clock()
     if taken_at is not None and (taken_at - now).total_seconds() > limits.future_s:
         raise invalid("body.taken_at", "lies in the future: set the camera's clock")
-    image = _still(_bytes(file, limits.picture_mb), limits)
+    pixels = min(limits.picture_pixels, MAX_PIXELS)
+    image = _still(_bytes(file, limits.picture_mb), pixels)
+    if not MIN_SIDE <= min(image.shape[:2]) <= max(image.shape[:2]) <= MAX_PICTURE_SIDE:
+        raise invalid("body.file", f"must be {MIN_SIDE} to {MAX_PICTURE_SIDE} pixels a side")
     result = service.live.push(camera_id, Snapshot(image, taken_at or now))
     if result is Pushed.NOT_WATCHED:
         raise _not_watched()
@@ -158,9 +167,9 @@ def _bytes(file: UploadFile, most_mb: float) -> bytes:
     return data
 
 
-def _still(data: bytes, limits: Limits) -> Image:
+def _still(data: bytes, most_pixels: int) -> Image:
     try:
-        return decode_still(data, limits.picture_pixels)
+        return decode_still(data, most_pixels)
     except TooManyPixelsError as error:
         raise Problem(413, "too_many_pixels", str(error)) from None
     except InputError as error:

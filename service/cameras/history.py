@@ -50,13 +50,11 @@ class PictureHistory:
     Args:
         folder: Where old ones lie; made if missing.
         camera_id: Camera that took them.
-        zones: Zones of the view; privacy zones are masked.
     """
 
-    def __init__(self, folder: Path, camera_id: str, zones: Sequence[Zone]) -> None:
+    def __init__(self, folder: Path, camera_id: str) -> None:
         self._folder = folder
         self._camera_id = camera_id
-        self._zones = zones
         folder.mkdir(parents=True, exist_ok=True)
         self._kept = sorted(
             (
@@ -79,16 +77,12 @@ class PictureHistory:
         """Stream times of the pictures kept, rising."""
         return [one.time_s for one in self._kept]
 
-    def add(self, frame: Frame) -> None:
-        """Keep a picture, and drop those that are not needed any more."""
-        if self._kept and 0 <= frame.time_s - self._kept[-1].time_s < APART_S:
+    def add(self, time_s: float, at: datetime, jpeg: bytes) -> None:
+        """Keep a picture of :func:`masked_jpeg`, and drop those that are not needed any more."""
+        if self._kept and 0 <= time_s - self._kept[-1].time_s < APART_S:
             return
-        masked = mask_privacy(frame.image, self._zones)
-        ok, data = cv2.imencode(".jpg", masked, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        if not ok:
-            return
-        now_s = frame.time_s
-        self._kept.append(_Kept(now_s, frame.timestamp, data.tobytes()))
+        now_s = time_s
+        self._kept.append(_Kept(now_s, at, jpeg))
         for one in _spare(self._kept, now_s):
             self._kept.remove(one)
             self._path(one).unlink(missing_ok=True)
@@ -112,6 +106,14 @@ class PictureHistory:
     def _path(self, one: _Kept) -> Path:
         stamp = round(one.at.timestamp() * 1000)
         return self._folder / f"{round(one.time_s * 1000)}-{stamp}.jpg"
+
+
+def masked_jpeg(image: Image, zones: Sequence[Zone]) -> bytes:
+    """A picture as it is kept: a JPEG with the privacy zones of the view masked."""
+    masked = mask_privacy(image, zones)
+    ok, data = cv2.imencode(".jpg", masked, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    assert ok
+    return data.tobytes()
 
 
 def frame_of(camera_id: str, image: Image, time_s: float, at: datetime) -> Frame:

@@ -8,15 +8,16 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from service.cameras.address import CameraSource
 from service.cameras.history import frame_of
+from service.cameras.pushed import Pushed, PushedCameras, Snapshot
 from service.cameras.reach import AddressPolicy
 from service.cameras.reader import Opener
 from service.cameras.schedule import LookSchedule, Shed
 from service.cameras.sink import CameraHealth, Sink
-from service.cameras.source import open_source
+from service.cameras.source import decoded_still, open_source
 from service.cameras.states import SourceState
 from service.cameras.supervisor import ReaderSettings, Supervisor, Taken
 from service.cameras.watch import CameraWatch, WatchSettings
@@ -38,13 +39,13 @@ class LiveCamera:
 
     Attributes:
         watch: What it is judged by.
-        source: Where its pictures come from.
+        source: Where its pictures come from; without one they are pushed.
         policy: How far apart its looks are.
         detector: The detector that looks at it.
     """
 
     watch: WatchSettings
-    source: CameraSource
+    source: CameraSource | None
     detector: Detector
     policy: LookPolicy = field(default_factory=LookPolicy)
 
@@ -103,6 +104,7 @@ class LiveCameras:
             settings=readers or ReaderSettings(),
             opener=opener,
         )
+        self._pushed = PushedCameras(on_picture=self._on_picture, on_health=self._on_health)
         self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
         self._cameras: dict[str, LiveCamera] = {}
@@ -110,6 +112,7 @@ class LiveCameras:
         self._ready: deque[tuple[str, Taken]] = deque()
         self._healths: dict[str, CameraHealth] = {}
         self._views: dict[str, Health] = {}
+        self._newest: dict[str, tuple[bytes, datetime]] = {}
         self._main_wanted: dict[str, list[str]] = {}
         self._looks: dict[str, int] = {}
         self._failed = 0
@@ -136,13 +139,14 @@ class LiveCameras:
             if thread.is_alive():
                 thread.join()
         self._supervisor.stop()
+        self._pushed.stop()
         for watch in self._watches.values():
             watch.save()
         self._tell_healths()
 
     def add(self, camera: LiveCamera) -> None:
         """Watch a camera from now on, in place of one with the same id."""
-        self.remove(camera.id)
+        self._let_go(camera.id)
         watch = CameraWatch(
             camera.watch,
             camera.detector,
@@ -154,10 +158,23 @@ class LiveCameras:
             self._cameras[camera.id], self._watches[camera.id] = camera, watch
             self._looks.setdefault(camera.id, 0)
             self._schedule.add(camera.id, camera.policy, time.monotonic())
-        self._supervisor.add(camera.id, camera.source.look)
+        if camera.source is not None:
+            self._supervisor.add(camera.id, camera.source.look)
+        else:
+            last = watch.last
+            self._pushed.add(
+                camera.id,
+                late_s=2 * camera.policy.rest_s,
+                newest_at=None if last is None else last.timestamp,
+            )
 
     def remove(self, camera_id: str) -> None:
         """Watch a camera no more; what is known of it is saved."""
+        self._let_go(camera_id)
+        with self._lock:
+            self._newest.pop(camera_id, None)
+
+    def _let_go(self, camera_id: str) -> None:
         with self._lock:
             self._cameras.pop(camera_id, None)
             watch = self._watches.pop(camera_id, None)
@@ -165,8 +182,22 @@ class LiveCameras:
             self._main_wanted.pop(camera_id, None)
         self._supervisor.remove(camera_id)
         self._supervisor.remove(camera_id + _MAIN)
+        self._pushed.remove(camera_id)
         if watch is not None:
             watch.save()
+
+    def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
+        """Take in a picture of a camera without a source."""
+        return self._pushed.push(camera_id, snapshot)
+
+    def snapshot(self, camera_id: str) -> Snapshot | None:
+        """The picture of a camera that was looked at last, privacy zones masked."""
+        with self._lock:
+            newest = self._newest.get(camera_id)
+        if newest is None:
+            return None
+        jpeg, taken_at = newest
+        return Snapshot(decoded_still(jpeg), taken_at)
 
     def retry(self, camera_id: str) -> None:
         """Try a camera that waits at once.
@@ -182,7 +213,7 @@ class LiveCameras:
         Raises:
             KeyError: There is no such camera.
         """
-        return replace(self._supervisor.health(camera_id), view=self._views.get(camera_id))
+        return replace(self._feed(camera_id).health(camera_id), view=self._views.get(camera_id))
 
     def counts(self) -> LiveCounts:
         """What has happened since the start."""
@@ -195,6 +226,10 @@ class LiveCameras:
         """Ids of the reader processes."""
         return self._supervisor.processes()
 
+    def _feed(self, camera_id: str) -> Supervisor | PushedCameras:
+        """What a camera's pictures come from."""
+        return self._pushed if camera_id in self._pushed else self._supervisor
+
     def _on_picture(self, camera_id: str, taken: Taken) -> None:
         name = camera_id
         with self._work:
@@ -204,7 +239,7 @@ class LiveCameras:
                 self._ready.append((name, taken))
                 self._work.notify()
         if not wanted:
-            self._supervisor.done(name)
+            self._feed(name).done(name)
 
     def _on_health(self, health: CameraHealth) -> None:
         name = health.camera_id
@@ -220,10 +255,11 @@ class LiveCameras:
 
     def _run_ticks(self) -> None:
         while not self._stop.wait(_TICK_S):
+            self._pushed.notice_silence()
             with self._lock:
                 due = self._schedule.due(time.monotonic())
             for name in due:
-                if self._supervisor.want(name):
+                if self._feed(name).want(name):
                     continue
                 with self._lock:
                     self._schedule.refused(name, time.monotonic())
@@ -275,14 +311,16 @@ class LiveCameras:
             if name == camera_id:
                 with self._lock:
                     self._schedule.finished(camera_id, active)
-            self._supervisor.done(name)
+                    if watch is not None and watch.newest is not None:
+                        self._newest[camera_id] = watch.newest
+            self._feed(name).done(name)
 
     def _note_view(self, camera_id: str, watch: CameraWatch) -> None:
         view = watch.last.health if watch.last is not None else None
         if view is not None and view is not self._views.get(camera_id):
             self._views[camera_id] = view
             with self._lock:
-                self._healths.setdefault(camera_id, self._supervisor.health(camera_id))
+                self._healths.setdefault(camera_id, self._feed(camera_id).health(camera_id))
             self._tell_healths()
 
     def _tell_healths(self) -> None:
@@ -295,14 +333,22 @@ class LiveCameras:
                 health = self._healths.pop(name)
                 watch = self._watches.get(name)
             if watch is not None and health.state is not SourceState.LIVE:
-                watch.lost(datetime.now(UTC), time.monotonic())
+                self._note_loss(name, watch)
             try:
                 self._sink.health_changed(replace(health, view=self._views.get(name)))
             except Exception:
                 log.exception("health of camera %s was not taken", name)
 
+    def _note_loss(self, camera_id: str, watch: CameraWatch) -> None:
+        if camera_id not in self._pushed:
+            watch.lost(datetime.now(UTC), time.monotonic())
+        elif watch.last is not None:
+            # The camera's clock goes its own way: what was taken meanwhile may still be pushed.
+            at = watch.last.timestamp + timedelta(milliseconds=1)
+            watch.lost(at, at.timestamp())
+
     def _want_main(self, camera: LiveCamera, violation_id: str) -> None:
-        if camera.source.main is None:
+        if camera.source is None or camera.source.main is None:
             return
         name = camera.id + _MAIN
         with self._lock:

@@ -300,18 +300,8 @@ class SnapshotSource:
             raise CameraError(error.kind, self._address.redact(error.detail)) from None
         arrived_s = time.monotonic()
         image = decoded_still(data)
-        height, width = image.shape[:2]
-        luma_size = (LUMA_WIDTH, max(1, round(LUMA_WIDTH * height / width)))
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        return Picture(
-            np.asarray(cv2.resize(grey, luma_size, interpolation=cv2.INTER_AREA), np.uint8),
-            np.asarray(
-                cv2.resize(image, small_size(width, height), interpolation=cv2.INTER_AREA), np.uint8
-            ),
-            image,
-            arrived_s,
-            None,
-        )
+        luma, small = shrunk(image)
+        return Picture(luma, small, image, arrived_s, None)
 
     def close(self) -> None:
         """Hold nothing."""
@@ -341,6 +331,18 @@ def decoded_still(data: bytes) -> Image:
     except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
         raise CameraError(FailureKind.GARBAGE, f"no picture: {error}") from None
     return np.ascontiguousarray(rgb[:, :, ::-1])
+
+
+def shrunk(image: Image) -> tuple[Luma, Image]:
+    """Brightness, ``(h, LUMA_WIDTH)``, and small colour picture of a whole BGR uint8 picture."""
+    height, width = image.shape[:2]
+    luma_size = (LUMA_WIDTH, max(1, round(LUMA_WIDTH * height / width)))
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(image, small_size(width, height), interpolation=cv2.INTER_AREA)
+    return (
+        np.asarray(cv2.resize(grey, luma_size, interpolation=cv2.INTER_AREA), np.uint8),
+        np.asarray(small, np.uint8),
+    )
 
 
 class _Pace:

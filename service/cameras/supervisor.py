@@ -80,7 +80,7 @@ class Taken:
         luma: Brightness, ``(h, LUMA_WIDTH)`` uint8.
         small: Small colour picture, BGR uint8.
         image: Whole picture, BGR uint8, in memory that is written again after ``done``.
-        arrived_s: When it arrived, on the monotonic clock.
+        arrived_s: When it arrived, on a clock that only this camera's pictures are compared by.
         arrived_at: The same as aware UTC time.
         pts: Its presentation timestamp.
         decode_s: Seconds that decoding took.

@@ -17,7 +17,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -25,7 +25,7 @@ from typing import Literal
 import numpy as np
 
 from service.cameras.checkpoint import Memory, load_view, packed, save_view, unpacked
-from service.cameras.history import PictureHistory
+from service.cameras.history import PictureHistory, masked_jpeg
 from service.cameras.sink import Role, Sink
 from service.cameras.supervisor import Taken
 from vision.detect.classifier import Classifier
@@ -121,10 +121,11 @@ class CameraWatch:
             signing=Signing(),
             standing_watch=standing_watch_of(camera, settings.rules),
         )
-        self._history = PictureHistory(settings.folder / "earlier", camera.id, self._zones)
+        self._history = PictureHistory(settings.folder / "earlier", camera.id)
         self._began_at: datetime | None = None
         self._anchor: tuple[float, float] | None = None
         self._last: Look | None = None
+        self._newest: tuple[bytes, datetime] | None = None
         self._told: dict[str, ViolationRecord] = {}
         self._pending: list[ViolationRecord] = []
         self._scenes: dict[str, Violation] = {}
@@ -135,6 +136,11 @@ class CameraWatch:
     def last(self) -> Look | None:
         """The look made last."""
         return self._last
+
+    @property
+    def newest(self) -> tuple[bytes, datetime] | None:
+        """The picture looked at last, a JPEG with privacy zones masked, and its aware time."""
+        return self._newest
 
     def look(self, taken: Taken) -> bool:
         """Look at a picture and judge it.
@@ -147,6 +153,8 @@ class CameraWatch:
         """
         with self._lock:
             frame = self._frame(taken)
+            jpeg = masked_jpeg(frame.image, self._zones)
+            self._newest = jpeg, taken.arrived_at
             look = self._looked(frame)
             self._judge.look(look)
             moved = self._last is None or self._last.pose != look.pose
@@ -156,7 +164,7 @@ class CameraWatch:
             for event in events:
                 self._enter(event, frame)
             if look.health is Health.OK:
-                self._history.add(frame)
+                self._history.add(frame.time_s, frame.timestamp, jpeg)
             self._save(look.time_s, at_once=bool(events) or moved, view=moved)
             self._tell()
             self._tell_look(look)
@@ -461,9 +469,9 @@ class CameraWatch:
             inspected=False,
             detections=Detections.empty(self._names),
         )
-        gap = self._gap(self._last, memory.last_s + 0.001, memory.last_at)
+        just_after = memory.last_at + timedelta(milliseconds=1)
+        self._last = gap = self._gap(self._last, memory.last_s + 0.001, just_after)
         self._judge.look(gap)
-        self._last = replace(gap, timestamp=memory.last_at)
         self._restore_view()
 
     def _restore_view(self) -> None:

@@ -12,6 +12,7 @@ from posting import CREATED_AT, FakeClock
 from service.cameras.live import LiveCamera
 from service.cameras.sink import CameraHealth, SourceState
 from service.detecting import Detectors
+from service.live import Pushed, Snapshot
 from service.store.cameras import add_camera, change_camera
 from service.store.database import Database
 from service.store.tables import CameraRow
@@ -41,6 +42,12 @@ class Told:
 
     def remove(self, camera_id: str) -> None:
         del self.watched[camera_id]
+
+    def snapshot(self, camera_id: str) -> Snapshot | None:
+        return None
+
+    def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
+        return Pushed.TAKEN if camera_id in self.watched else Pushed.NOT_WATCHED
 
     def health(self, camera_id: str) -> CameraHealth:
         assert self.watched[camera_id]
@@ -98,11 +105,12 @@ def watched(
     assert not told.is_running
 
 
-def test_enabled_cameras_with_a_source_are_watched_and_a_broken_one_harms_none(
+def test_enabled_cameras_are_watched_and_a_broken_one_harms_none(
     watched: WatchedCameras, told: Told
 ) -> None:
-    until(lambda: "gate" in told.watched)
-    assert sorted(told.watched) == ["gate"]
+    until(lambda: "pushes" in told.watched)
+    assert sorted(told.watched) == ["gate", "pushes"]
+    assert told.watched["pushes"].source is None
     assert told.watched["gate"].source.look.host == "10.1.1.1"
     health = watched.health("gate")
     assert health is not None
@@ -120,5 +128,5 @@ def test_changes_reach_the_cameras(
         session.delete(session.get_one(CameraRow, "gate"))
     watched.settings_changed("off")
     watched.settings_changed("gate")
-    until(lambda: sorted(told.watched) == ["off"])
+    until(lambda: sorted(told.watched) == ["off", "pushes"])
     assert told.watched["off"].source.look.host == "10.1.1.9"

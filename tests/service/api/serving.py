@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from service.app import create_app
 from service.auth.keys import add_key
 from service.auth.users import add_user
-from service.cameras.sink import CameraHealth, SourceState
+from service.cameras.sink import CameraHealth, FailureKind, SourceState
 from service.context import Service
 from service.live import Pushed, Snapshot
 from service.store.tables import Role, Scope
@@ -32,6 +32,7 @@ class PlayedCameras:
     """Cameras of which nothing is watched but what a test sets."""
 
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    failing: dict[str, FailureKind] = field(default_factory=dict)
     pushed: list[tuple[str, Snapshot]] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     answer: Pushed = Pushed.TAKEN
@@ -40,6 +41,13 @@ class PlayedCameras:
         return self.snapshots.get(camera_id)
 
     def health(self, camera_id: str) -> CameraHealth | None:
+        if camera_id in self.failing:
+            return CameraHealth(
+                camera_id,
+                SourceState.WAITING,
+                since=datetime(2026, 5, 4, tzinfo=UTC),
+                failure=self.failing[camera_id],
+            )
         if camera_id not in self.snapshots:
             return None
         return CameraHealth(
@@ -76,6 +84,17 @@ class PlayedDetector:
             )
             for image in images
         ]
+
+    def inspect_faintly(self, image: Image) -> Detections:
+        """One person in the lower right quarter of every picture."""
+        self.seen.append(image.shape)
+        height, width = image.shape[:2]
+        return Detections(
+            xyxy=np.array([[width / 2, height / 2, width, height]], np.float32),
+            confidence=np.array([0.1], np.float32),
+            class_id=np.array([0], np.int64),
+            names=self.names,
+        )
 
 
 class Serving:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 from serving import Serving, camera
 from sqlalchemy import select
 
+from service.cameras.sink import FailureKind
 from service.live import Snapshot
 from service.store.tables import AuditRow, CameraRow, EventRow, Role
 
@@ -184,11 +186,10 @@ def test_changes_are_audited_and_told(serving: Serving, made: str) -> None:
 def test_a_snapshot_shows_zones_if_asked_and_privacy_never(serving: Serving) -> None:
     client = serving.user(Role.SUPERVISOR)
     path = f"{CAMERAS}/gate-3"
-    assert client.get(f"{path}/snapshot").status_code == 404
     noise = np.random.default_rng(1).integers(0, 255, (240, 320, 3)).astype(np.uint8)
     serving.live.snapshots["gate-3"] = Snapshot(noise, datetime(2026, 5, 4, 12, tzinfo=UTC))
 
-    def seen(**query: Any) -> np.ndarray[Any, Any]:
+    def seen(**query: Any) -> NDArray[np.float64]:
         answer = client.get(f"{path}/snapshot", params=query)
         assert answer.headers["content-type"] == "image/jpeg"
         assert answer.headers["x-taken-at"] == "2026-05-04T12:00:00.000+00:00"
@@ -206,6 +207,51 @@ def test_a_snapshot_shows_zones_if_asked_and_privacy_never(serving: Serving) -> 
     masked = seen()
     assert masked[10:80, 10:110].std() < 0.3 * plain[10:80, 10:110].std()
     assert client.get(f"{path}/health").json()["state"] == "live"
+
+
+@pytest.mark.usefixtures("made")
+def test_heads_are_masked_in_a_snapshot_and_the_original_needs_a_reason(serving: Serving) -> None:
+    path = f"{CAMERAS}/gate-3/snapshot"
+    noise = np.random.default_rng(1).integers(0, 255, (240, 320, 3)).astype(np.uint8)
+    serving.live.snapshots["gate-3"] = Snapshot(noise, datetime(2026, 5, 4, 12, tzinfo=UTC))
+
+    def head_spread(role: Role, **query: Any) -> float:
+        """How unlike the pixels are in the upper part of the person, lower right."""
+        answer = serving.user(role).get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        seen = np.asarray(Pillow.open(BytesIO(answer.content)).convert("L"), float)
+        return float(seen[125:155, 170:310].std())
+
+    original = {"original": True, "reason": "plate of the lorry at the gate"}
+    for role in Role:
+        assert head_spread(role) < 20
+    assert len(serving.service.inspector.seen) == 1, "each picture is looked at once"
+    assert head_spread(Role.SUPERVISOR, **original) > 40
+    assert serving.user(Role.REVIEWER).get(path, params=original).status_code == 403
+    unsaid = serving.user(Role.ADMIN).get(path, params={"original": True})
+    assert (unsaid.status_code, unsaid.json()["errors"][0]["field"]) == (422, "query.reason")
+    with serving.service.database.read() as session:
+        (row,) = session.scalars(select(AuditRow).where(AuditRow.action == "snapshot.opened"))
+    assert (row.actor, row.subject) == ("user:a.supervisor", "camera:gate-3")
+    assert row.reason == original["reason"]
+
+
+def test_why_there_is_no_snapshot_is_said(serving: Serving, made: str) -> None:
+    client = serving.user(Role.SUPERVISOR)
+
+    def why(camera_id: str = "gate-3") -> str:
+        answer = client.get(f"{CAMERAS}/{camera_id}/snapshot")
+        assert answer.status_code == 404
+        return str(answer.json()["type"]).rsplit(":", 1)[-1]
+
+    assert why() == "not_watched"
+    serving.live.failing["gate-3"] = FailureKind.AUTH
+    assert why() == "no_picture"
+    assert "auth" in client.get(f"{CAMERAS}/gate-3/snapshot").json()["detail"]
+    off = camera(enabled=False)
+    assert client.put(f"{CAMERAS}/gate-3", json=off, headers={"if-match": made}).is_success
+    assert why() == "disabled"
+    assert why("elsewhere") == "not_found"
 
 
 @pytest.mark.usefixtures("made")

@@ -149,6 +149,7 @@ def test_overload_and_wrong_cameras_are_told(serving: Serving, pushed: str) -> N
     serving.user(Role.SUPERVISOR).post("/api/v1/cameras", json=camera("read"))
     assert push(serving, "read").status_code == 409
     assert push(serving, pushed, b"no picture").status_code == 415
+    assert push(serving, pushed, picture(9000, 40)).status_code == 422
 
 
 def test_a_picture_sent_again_under_its_key_is_taken_once(serving: Serving, pushed: str) -> None:

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_street import START
 
-from service.cameras.history import KEEP_S, OLD_S, PictureHistory, frame_of
+from service.cameras.history import KEEP_S, OLD_S, PictureHistory, masked_jpeg
 
-SMALL = np.full((8, 8, 3), 100, np.uint8)
+SMALL = masked_jpeg(np.full((8, 8, 3), 100, np.uint8), ())
 
 
 def grown(folder: Path, times_s: list[float]) -> PictureHistory:
-    history = PictureHistory(folder, "cam", ())
+    history = PictureHistory(folder, "cam")
     for time_s in times_s:
-        history.add(frame_of("cam", SMALL, time_s, START + timedelta(seconds=time_s)))
+        history.add(time_s, START + timedelta(seconds=time_s), SMALL)
     return history
 
 
@@ -42,13 +42,13 @@ def test_the_picture_before_any_moment_is_not_much_older_than_the_moment(
 def test_old_pictures_outlive_a_restart_and_none_is_kept_for_ever(tmp_path: Path) -> None:
     times_s = [float(time_s) for time_s in range(0, 3000, 10)]
     history = grown(tmp_path, times_s)
-    again = PictureHistory(tmp_path, "cam", ())
+    again = PictureHistory(tmp_path, "cam")
     assert again.times_s == [t for t in history.times_s if times_s[-1] - t >= OLD_S]
     before = again.before(2000.0)
     assert before is not None
     assert before.timestamp == START + timedelta(seconds=before.time_s)
     late_s = times_s[-1] + KEEP_S + 1
-    again.add(frame_of("cam", SMALL, late_s, START + timedelta(seconds=late_s)))
-    again.add(frame_of("cam", SMALL, late_s + 10, START + timedelta(seconds=late_s + 10)))
+    again.add(late_s, START + timedelta(seconds=late_s), SMALL)
+    again.add(late_s + 10, START + timedelta(seconds=late_s + 10), SMALL)
     assert again.times_s == [late_s, late_s + 10]
     assert not any(path.suffix == ".jpg" for path in tmp_path.iterdir())
