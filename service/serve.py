@@ -26,6 +26,7 @@ from service.evidence.links import load_signer
 from service.evidence.masking import PictureMask
 from service.housekeeping import keep_house
 from service.logs import set_up_logs
+from service.review.mount import add_pages
 from service.settings import ServiceSettings
 from service.store.database import Database
 from service.store.migrate import upgrade
@@ -99,6 +100,7 @@ def serve(settings: ServiceSettings) -> None:
     if offered is not None:
         log.warning("there is no user yet: make the first admin with the token in %s", offered)
     app = create_app(service)
+    add_pages(app, service)
     config = uvicorn.Config(
         app,
         host=settings.host,

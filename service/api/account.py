@@ -77,7 +77,7 @@ def create_session(
     form: LoginForm, request: Request, response: Response, service: TheService, origin: Origin
 ) -> LoggedInBody:
     """Log in. The cookie is HttpOnly and SameSite=Lax, and Secure where the service has HTTPS."""
-    _refuse_other_origins(request, service)
+    refuse_other_origins(request, service)
     outcome = log_in(
         service.database,
         form.name,
@@ -126,7 +126,7 @@ def create_first_admin(
     origin: Origin,
 ) -> LoggedInBody:
     """Make the first admin, with the token from the file ``first-run-token``, and log in."""
-    _refuse_other_origins(request, service)
+    refuse_other_origins(request, service)
     now = service.clock()
     password = form.password.get_secret_value()
     with service.database.write() as session:
@@ -207,7 +207,7 @@ def finish_oidc(
         raise Problem(403, "oidc", str(error)) from None
     response = RedirectResponse("/", 302)
     response.delete_cookie(OIDC_COOKIE, path=OIDC_CALLBACK)
-    _set_cookie(login, response, service)
+    set_login_cookie(login, response, service)
     return response
 
 
@@ -238,7 +238,7 @@ def _logged_in(login: LoggedIn, response: Response, service: Service) -> LoggedI
     who = login.principal
     assert who.role is not None
     assert who.csrf_token is not None
-    _set_cookie(login, response, service)
+    set_login_cookie(login, response, service)
     return LoggedInBody(
         actor=who.actor,
         role=who.role,
@@ -247,7 +247,8 @@ def _logged_in(login: LoggedIn, response: Response, service: Service) -> LoggedI
     )
 
 
-def _set_cookie(login: LoggedIn, response: Response, service: Service) -> None:
+def set_login_cookie(login: LoggedIn, response: Response, service: Service) -> None:
+    """Give a browser the cookie of a login."""
     response.set_cookie(
         COOKIE,
         login.token,
@@ -260,8 +261,12 @@ def _set_cookie(login: LoggedIn, response: Response, service: Service) -> None:
     response.headers["cache-control"] = "no-store"
 
 
-def _refuse_other_origins(request: Request, service: Service) -> None:
-    """Nobody is logged in by a page of another site (login CSRF)."""
+def refuse_other_origins(request: Request, service: Service) -> None:
+    """Nobody is logged in by a page of another site (login CSRF).
+
+    Raises:
+        Problem: 403 if that is tried.
+    """
     sent = request.headers.get("origin")
     if sent is None:
         return

@@ -9,7 +9,9 @@ import time
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problem import Problem, response
@@ -26,15 +28,24 @@ _UPLOADS = {"/api/v1/detect", "/api/v1/frames"}
 _OVERHEAD_BYTES = 100_000
 """What a form may hold besides its file."""
 
+PAGES = "/ui"
+"""Where the pages lie."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
 )
-_NO_PAGE = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_REFERENCE = (b"content-security-policy", POLICY.encode())
+_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+_REFERENCE_POLICY = POLICY.encode()
 REFERENCE = f"{PREFIX}/docs"
 """Where the page made from the API's description stands."""
+# NiceGUI writes its scripts into the page and compiles templates in the browser; nothing comes
+# from elsewhere, and no page can be framed or send its forms elsewhere.
+_PAGES_POLICY = (
+    b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    b"style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    b"object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
 
 
 class Around:
@@ -47,9 +58,13 @@ class Around:
         self._most = int(limits.body_mb * 1e6)
         largest = max(limits.picture_mb, limits.clip_mb)
         self._most_upload = int(largest * 1e6) + _OVERHEAD_BYTES
+        self._public_url = service.settings.public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if scope["type"] == "websocket" and not self._is_own_page(scope):
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -66,11 +81,10 @@ class Around:
             nonlocal status, has_begun
             if message["type"] == "http.response.start":
                 status, has_begun = message["status"], True
-                is_reference = scope["path"].startswith(REFERENCE)
                 message["headers"] = [
                     *message["headers"],
                     *_HEADERS,
-                    _REFERENCE if is_reference else _NO_PAGE,
+                    (b"content-security-policy", _policy(scope["path"])),
                     (b"x-request-id", request_id.encode()),
                 ]
                 self._count(scope, status, time.perf_counter() - begun)
@@ -103,6 +117,13 @@ class Around:
                 },
             )
             REQUEST_ID.reset(token)
+
+    def _is_own_page(self, scope: Scope) -> bool:
+        """Whether a socket is opened by a page of ours, or by no browser."""
+        connection = HTTPConnection(scope)
+        sent = connection.headers.get("origin")
+        own = URL(self._public_url or str(connection.base_url))
+        return sent is None or URL(sent).netloc == own.netloc
 
     def _refused(self, request: Request) -> Problem | None:
         """Why a request is not even passed on."""
@@ -138,6 +159,13 @@ class Around:
         route = _route(scope)
         self._metrics.requests.labels(scope["method"], route, status).inc()
         self._metrics.request_seconds.labels(scope["method"], route).observe(took_s)
+
+
+def _policy(path: str) -> bytes:
+    """What a browser may load and do for an answer."""
+    if path.startswith(REFERENCE):
+        return _REFERENCE_POLICY
+    return _PAGES_POLICY if path == PAGES or path.startswith(f"{PAGES}/") else _POLICY
 
 
 def _route(scope: Scope) -> str:

@@ -1,0 +1,66 @@
+"""Every text of the page is there in every language, and means the same gaps."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import service.review
+from service.review.pages import PAGES
+from service.review.wording import Language, language_wished, wording
+
+ROOM = Path(service.review.__file__).parent
+USED = re.compile(r"""\bsay\(\s*"([a-z_.]+)"[,)]|\bt\("([a-z_]+)"[,)]""")
+
+
+def gaps(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_both_languages_have_all_texts_with_the_same_gaps() -> None:
+    zh, en = wording(Language.ZH).texts, wording(Language.EN).texts
+    assert set(zh) == set(en)
+    assert {key: gaps(text) for key, text in zh.items()} == {
+        key: gaps(text) for key, text in en.items()
+    }
+    assert all(text.strip() for text in (*zh.values(), *en.values()))
+
+
+def test_every_text_that_the_pages_say_is_there() -> None:
+    said = {
+        key
+        for source in ROOM.rglob("*.py")
+        for key, _ in USED.findall(source.read_text("utf-8"))
+        if key
+    }
+    assert said
+    assert said <= set(wording(Language.EN).texts)
+    assert {f"page.{page.name}" for page in PAGES} <= set(wording(Language.EN).texts)
+
+
+def test_a_gap_is_filled_and_a_missing_text_is_no_silence() -> None:
+    say = wording(Language.EN)
+    assert "30 s" in say("fault.locked", seconds=30)
+    with pytest.raises(KeyError):
+        say("no.such.text")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        (None, Language.ZH),
+        ("", Language.ZH),
+        ("fr", Language.ZH),
+        ("en-GB,en;q=0.9", Language.EN),
+        ("fr, en;q=0.2, zh;q=0.8", Language.ZH),
+        ("zh-CN,zh;q=0.9,en;q=0.8", Language.ZH),
+        ("en;q=broken, en", Language.EN),
+    ],
+)
+def test_the_language_is_the_one_that_the_browser_asks_for(
+    accepted: str | None, language: Language
+) -> None:
+    assert language_wished(accepted) is language
