@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
@@ -45,6 +45,7 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self.registry,
         )
+        ProcessCollector(registry=self.registry)
         self.registry.register(_Stored(database))
         if live is not None:
             self.registry.register(_Watched(database, live, clock))
