@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from service.cases.events import CASE_CHANGED, CASE_CREATED, tell
+from service.cases.lifecycle import case_summary
 from service.evidence.files import EvidenceFiles, key_of
 from service.store.database import Database
 from service.store.tables import (
@@ -121,19 +122,6 @@ class Intake:
                 self._files.keep(variant, content, described.media_type)
             found.append(_Kept(role, variant, key, sha256, len(content), described))
         return found
-
-
-def case_summary(case: CaseRow) -> dict[str, Any]:
-    """What an event says of a case."""
-    return {
-        "id": case.id,
-        "state": case.state,
-        "kind": case.kind,
-        "camera_id": case.camera_id,
-        "zone_id": case.zone_id,
-        "raised_at": case.raised_at.isoformat(),
-        "ended_at": None if case.ended_at is None else case.ended_at.isoformat(),
-    }
 
 
 def evidence_of(session: Session, case_id: str) -> Sequence[EvidenceRow]:

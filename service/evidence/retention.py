@@ -23,6 +23,7 @@ from service.store.tables import FINISHED, CaseRow, CaseState, EvidenceRow
 log = logging.getLogger(__name__)
 
 BATCH = 500
+_CLOSED = (CaseState.CLOSED, CaseState.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _too_old(rules: Retention, now: datetime) -> Select[EvidenceRow]:
     return _finished(
         or_(
             and_(CaseRow.state == CaseState.REJECTED, CaseRow.updated_at < rejected),
-            and_(CaseRow.state == CaseState.CLOSED, CaseRow.updated_at < closed),
+            and_(CaseRow.state.in_(_CLOSED), CaseRow.updated_at < closed),
             EvidenceRow.superseded_at < superseded,
         )
     )

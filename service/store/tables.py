@@ -44,10 +44,44 @@ class CaseState(StrEnum):
     VERIFIED = "verified"
     REOPENED = "reopened"
     CLOSED = "closed"
+    SUSPENDED = "suspended"
+    """挂账: cannot be handled for now; its deadline stands still."""
+    CANCELLED = "cancelled"
+    """作废: should never have been sent; counted neither as handled nor as overdue."""
 
 
-FINISHED = (CaseState.REJECTED, CaseState.CLOSED)
+FINISHED = (CaseState.REJECTED, CaseState.CLOSED, CaseState.CANCELLED)
 """States in which nothing more is to be done; a case in any other is open."""
+
+
+class Stage(StrEnum):
+    """Who is to review a candidate."""
+
+    FIRST = "first"
+    """Any reviewer."""
+    SECOND = "second"
+    """Another reviewer, who does not see what the first one said."""
+    SUPERVISOR = "supervisor"
+    """A supervisor: the reviewers disagree or are not sure."""
+
+
+class Verdict(StrEnum):
+    """What a reviewer says of a candidate."""
+
+    CONFIRM = "confirm"
+    REJECT = "reject"
+    NOT_SURE = "not_sure"
+
+
+class Relation(StrEnum):
+    """How a case is linked to another one."""
+
+    POSSIBLE_DUPLICATE = "possible_duplicate"
+    """Same kind, near by, at about the same time, by another camera."""
+    DUPLICATE_OF = "duplicate_of"
+    """A reviewer said that it is the same thing."""
+    RECURRENCE_OF = "recurrence_of"
+    """The other one was over not long before, at the same place."""
 
 
 class Variant(StrEnum):
@@ -127,6 +161,13 @@ class CheckpointRow(Base):
     saved_at: Mapped[datetime]
 
 
+def _queue_at(context: Any) -> datetime | None:
+    """A candidate that nobody gave a priority waits from when it was raised."""
+    given = context.get_current_parameters()
+    is_candidate = given["state"] == CaseState.CANDIDATE
+    return given["raised_at"] if is_candidate else None
+
+
 class CaseRow(Base):
     """A case; what lists filter by stands in columns of its own.
 
@@ -134,7 +175,26 @@ class CaseRow(Base):
         id: Id of the violation that opened it.
         raised_at: When its violation was raised; lists are ordered by it.
         ended_at: When the violation was over, ``None`` while it lasts.
-        version: Counts changes; for optimistic locking and the ETag.
+        version: Counts steps that change the state; for optimistic locking and the ETag.
+        priority: Hours of waiting that it is ahead of others (:mod:`service.cases.priority`).
+        queue_at: ``raised_at`` less ``priority`` hours: the queue is in this order. ``None`` where
+            nobody is to review it.
+        stage: Who is to review it.
+        claimed_by: Who looks at it now.
+        claimed_until: When that ends by itself.
+        settled_at: From then on the reviewer cannot take the decision back: a confirmed case may be
+            sent.
+        box: Box ``[x1, y1, x2, y2]`` in pixels as a reviewer corrected it.
+        place: What the city calls the place: ``district``, ``street``, ``grid``, ``unit``,
+            ``address``, ``assess_level``; as it was when the case was opened.
+        occurrences: Violations that are this case.
+        recurrence_of: Case that was over not long before at the same place.
+        recurrences: How many went before it in that way.
+        code_system: Catalogue that ``code`` is of.
+        code: Class code in it.
+        deadline_at: Until when it is to be handled; ``None`` without a limit and while suspended.
+        deadline_clock: Clock that counts its limit.
+        deadline_left_s: Counted seconds that are left while it is suspended.
     """
 
     __tablename__ = "cases"
@@ -146,6 +206,14 @@ class CaseRow(Base):
         Index("ix_cases_zone_page", "camera_id", "zone_id", "raised_at", "id"),
         Index("ix_cases_state_kind_page", "state", "kind", "raised_at", "id"),
         Index("ix_cases_camera_state_page", "camera_id", "state", "raised_at", "id"),
+        Index(
+            "ix_cases_queue",
+            "queue_at",
+            "id",
+            sqlite_where=text("queue_at IS NOT NULL"),
+            postgresql_where=text("queue_at IS NOT NULL"),
+        ),
+        Index("ix_cases_settled", "state", "settled_at"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -161,6 +229,24 @@ class CaseRow(Base):
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    priority: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    queue_at: Mapped[datetime | None] = mapped_column(default=_queue_at)
+    stage: Mapped[str] = mapped_column(
+        String(16), default=Stage.FIRST, server_default=text("'first'")
+    )
+    claimed_by: Mapped[str | None] = mapped_column(String(160))
+    claimed_until: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    box: Mapped[list[float] | None] = mapped_column(Document)
+    place: Mapped[dict[str, Any] | None]
+    occurrences: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    recurrence_of: Mapped[str | None] = mapped_column(String(64))
+    recurrences: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    code_system: Mapped[str | None] = mapped_column(String(64))
+    code: Mapped[str | None] = mapped_column(String(32))
+    deadline_at: Mapped[datetime | None]
+    deadline_clock: Mapped[str | None] = mapped_column(String(16))
+    deadline_left_s: Mapped[float | None]
 
 
 class ViolationRow(Base):
@@ -215,6 +301,63 @@ class CaseStepRow(Base):
     action: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16))
     details: Mapped[dict[str, Any]]
+
+
+class DecisionRow(Base):
+    """What one reviewer said of a case; kept for good, for figures and for learning.
+
+    Attributes:
+        reviewer: ``user:...``.
+        stage: As whom they were asked.
+        verdict: ``confirm``, ``reject`` or ``not_sure``.
+        settles: Whether the case was settled by it.
+        reason: Id of the reject reason.
+        kind_before: Kind as it was shown.
+        kind_after: Kind as they left it.
+        box_before: Box as it was shown, in pixels.
+        box_after: Box as they left it.
+        confidence: Of the model, as it was then.
+        on_screen_s: How long they looked at it.
+        undone_at: When they took it back; it counts no more.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        Index("ix_decisions_case", "case_id", "id"),
+        Index("ix_decisions_reviewer", "reviewer", "id"),
+        Index("ix_decisions_at", "at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"))
+    at: Mapped[datetime]
+    reviewer: Mapped[str] = mapped_column(String(160))
+    stage: Mapped[str] = mapped_column(String(16))
+    verdict: Mapped[str] = mapped_column(String(16))
+    settles: Mapped[bool]
+    reason: Mapped[str | None] = mapped_column(String(32))
+    kind_before: Mapped[str] = mapped_column(String(64))
+    kind_after: Mapped[str] = mapped_column(String(64))
+    box_before: Mapped[list[float] | None] = mapped_column(Document)
+    box_after: Mapped[list[float] | None] = mapped_column(Document)
+    confidence: Mapped[float]
+    note: Mapped[str | None] = mapped_column(String(1000))
+    on_screen_s: Mapped[float | None]
+    undone_at: Mapped[datetime | None]
+
+
+class CaseLinkRow(Base):
+    """A case and another one that it has to do with."""
+
+    __tablename__ = "case_links"
+    __table_args__ = (Index("ix_case_links_other", "other_id"),)
+
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    other_id: Mapped[str] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    relation: Mapped[str] = mapped_column(String(24), primary_key=True)
+    distance_m: Mapped[float | None]
+    created_at: Mapped[datetime]
 
 
 class EvidenceRow(Base):

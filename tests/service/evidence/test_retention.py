@@ -67,7 +67,8 @@ def kept(database: Database, files: EvidenceFiles, clock: FakeClock, tmp_path: P
     return Kept(database, files, clock, tmp_path)
 
 
-OPEN = [state for state in CaseState if state not in (CaseState.REJECTED, CaseState.CLOSED)]
+OVER = (CaseState.REJECTED, CaseState.CLOSED, CaseState.CANCELLED)
+OPEN = [state for state in CaseState if state not in OVER]
 
 
 def test_rejected_evidence_goes_after_hours_and_closed_after_days(kept: Kept) -> None:
