@@ -10,15 +10,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import audit
 from service.api.evidence import EvidenceBody, evidence_body
 from service.api.fields import Id, InOrder, States, Text, narrowing_of
 from service.api.paging import Cursor, Limit, PageBody, cursor_of, position_of
 from service.api.problem import answers, not_found
 from service.api.security import Origin, Reader, TheService
-from service.cases.intake import evidence_of
 from service.cases.pages import Narrowing, case_page
-from service.store.tables import CaseRow, CaseState, CaseStepRow, Variant
+from service.evidence import access
+from service.store.tables import CaseRow, CaseState, CaseStepRow
 from vision.rules.kinds import KINDS
 
 router = APIRouter(prefix="/cases", tags=["cases"], responses=answers(401, 403))
@@ -136,19 +135,7 @@ def list_evidence(
     now = service.clock()
     with service.database.write() as session:
         _find(session, case_id)
-        rows = evidence_of(session, case_id)
-        linked = [row for row in rows if row.variant == Variant.MASKED and row.removed_at is None]
-        if linked:
-            audit.write(
-                session,
-                now,
-                origin,
-                who.actor,
-                "evidence.listed",
-                subject=f"case:{case_id}",
-                reason=reason,
-                details={"evidence": [row.id for row in linked]},
-            )
+        rows = access.list_evidence(session, case_id, who.actor, origin, now, reason=reason)
     return [evidence_body(service, row, who, now) for row in rows]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
@@ -16,7 +16,7 @@ from service.api.problem import Problem, answers, not_found
 from service.api.security import Origin, Supervisor, TheService
 from service.auth.principal import Principal
 from service.context import Service
-from service.evidence.links import Grant
+from service.evidence import access
 from service.store.tables import EvidenceRow, Variant
 
 router = APIRouter(prefix="/evidence", tags=["evidence"])
@@ -68,16 +68,7 @@ def open_original(
     now = service.clock()
     with service.database.write() as session:
         row = _find(service, session.get(EvidenceRow, evidence_id))
-        audit.write(
-            session,
-            now,
-            origin,
-            who.actor,
-            "evidence.opened",
-            subject=f"case:{row.case_id}",
-            reason=form.reason,
-            details={"evidence": row.id, "variant": row.variant, "sha256": row.sha256},
-        )
+        access.open_original(session, row, who.actor, origin, now, reason=form.reason)
     return _link(service, row, who, now)
 
 
@@ -178,7 +169,6 @@ def evidence_body(
     service: Service, row: EvidenceRow, who: Principal, now: datetime
 ) -> EvidenceBody:
     """A file, for an answer, with its link."""
-    linked = row.variant == Variant.MASKED and row.removed_at is None
     return EvidenceBody(
         id=row.id,
         role=row.role,
@@ -191,7 +181,7 @@ def evidence_body(
         taken_at=row.taken_at,
         superseded=row.superseded_at is not None,
         removed_at=row.removed_at,
-        link=_link(service, row, who, now) if linked else None,
+        link=_link(service, row, who, now) if access.is_shown(row) else None,
     )
 
 
@@ -204,11 +194,7 @@ def _find(service: Service, row: EvidenceRow | None) -> EvidenceRow:
 
 
 def _link(service: Service, row: EvidenceRow, who: Principal, now: datetime) -> LinkBody:
-    settings = service.settings
-    lasts_s = settings.link_s if row.variant == Variant.MASKED else settings.sealed_link_s
-    until = int((now + timedelta(seconds=lasts_s)).timestamp())
-    token = service.signer.token(Grant(evidence_id=row.id, actor=who.actor, until=until))
+    link = access.link_to(service, row, who.actor, now)
     return LinkBody(
-        url=f"{settings.public_url or ''}/api/v1/evidence/{row.id}?grant={token}",
-        expires_at=datetime.fromtimestamp(until, UTC),
+        url=f"{service.settings.public_url or ''}{link.path}", expires_at=link.expires_at
     )
