@@ -20,8 +20,9 @@ from service.store.cameras import camera_of
 from service.store.database import Database
 from service.store.tables import CameraRow
 from vision.errors import JiexuError
+from vision.judging import rules_for
 from vision.schedule import SiteClock
-from vision.site import Camera, given_rules
+from vision.site import Camera
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class WatchedCameras:
             watch=WatchSettings(
                 camera=camera,
                 model=entry,
-                rules=given_rules(camera.rules),
+                rules=rules_for(None, camera, {}, entry.thresholds),
                 clock=self._clock,
                 folder=folder,
             ),

@@ -12,13 +12,38 @@ from vision.schedule import SiteClock
 from vision.site import Camera, RuleSettings, Site, given_rules, merged_rules
 
 
-def rules_for(site: Site | None, camera: Camera | None, options: RuleSettings) -> RuleSettings:
-    """Settings for a camera: the site's, over them the camera's, over them the user's options."""
+def rules_for(
+    site: Site | None,
+    camera: Camera | None,
+    options: RuleSettings,
+    thresholds: Mapping[str, float],
+) -> RuleSettings:
+    """Settings for a camera: the site's, over them the camera's, over them the user's options.
+
+    What nobody set comes from the model: many looks at a thing must be as sure of it on average as
+    its threshold asks of one look.
+
+    Args:
+        site: The site.
+        camera: Its camera.
+        options: The user's options.
+        thresholds: Confidence by class from which the model's detections count; empty where no
+            model is known yet.
+    """
     return merged_rules(
+        _model_defaults(thresholds),
         given_rules(site.rules) if site else {},
         given_rules(camera.rules) if camera else {},
         options,
     )
+
+
+def _model_defaults(thresholds: Mapping[str, float]) -> RuleSettings:
+    return {
+        kind: {"min_confidence": thresholds[name]}
+        for kind, module in RULES.items()
+        if (name := module.believed_as) is not None and name in thresholds
+    }
 
 
 def effective_rules(rules: RuleSettings) -> dict[str, dict[str, Any]]:

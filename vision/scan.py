@@ -246,14 +246,15 @@ class _Run:
         camera = site.camera_of(item.path.absolute()) if site else None
         if site is not None and camera is None:
             notes.append(NO_CAMERA)
-        rules = rules_for(site, camera, options.rules)
         named = (camera.model if camera else None) or options.model
         purposes = [zone.purpose.value for zone in camera.zones] if camera else []
+        model = self._registry.model(named) if named else self._registry.model_for(purposes)
+        rules = rules_for(site, camera, options.rules, model.thresholds)
         return Job(
             input=item,
             sha256=content_sha256(item.paths),
             camera=camera or Camera(id=item.camera_id),
-            model=self._registry.model(named) if named else self._registry.model_for(purposes),
+            model=model,
             rules=rules,
             policy=_policy(options, rules),
             forced_look_s=options.forced_look_s,
@@ -297,7 +298,7 @@ class _Run:
                 "active_s": options.active_s,
                 "forced_look_s": options.forced_look_s,
                 "clip_s": options.clip_s,
-                "rules": effective_rules(rules_for(options.site, None, options.rules)),
+                "rules": effective_rules(rules_for(options.site, None, options.rules, {})),
                 "rule_options": options.rules,
             },
             "models": [

@@ -121,7 +121,7 @@ def prepared(old: OldRun, options: ReplayOptions, entry: InputEntry, name: str) 
     camera = _camera_of(site, entry)
     if site is not None and camera is None:
         notes.append(NO_CAMERA)
-    rules = rules_for(site, camera, over)
+    rules = rules_for(site, camera, over, model.thresholds)
     camera = camera or Camera(id=entry.camera_id)
     lacking = [
         zone

@@ -146,7 +146,7 @@ def _run_file(
     if options.site is not None:
         settings["site"] = str(options.site_path) if options.site_path else None
     settings["site_content"] = site_content(site) if site else None
-    settings["rules"] = effective_rules(rules_for(site, None, over))
+    settings["rules"] = effective_rules(rules_for(site, None, over, {}))
     settings["rule_options"] = over
     entries = iter(judged)
     for entry in run["inputs"]:

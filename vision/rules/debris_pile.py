@@ -69,7 +69,8 @@ class Settings(RuleSettings):
             as wrong as elsewhere.
         growing_by: Share by which the area of the box must exceed its first for ``growing``.
         min_observed_share: Share of the dwell during which it must have been in sight.
-        min_confidence: Mean confidence of its recent detections, at least; half to keep it.
+        min_confidence: Mean confidence of its recent detections, at least; half to keep it. Not
+            set, it is the threshold of ``debris_pile`` in the model.
     """
 
     dwell_s: Seconds = 1800.0

@@ -30,16 +30,18 @@ class RuleModule:
     Attributes:
         settings: Its settings with their defaults.
         rule: Makes the rule for one stream from settings, zones and the site's clock.
+        believed_as: Class whose threshold in the model is the default of ``min_confidence``.
     """
 
     settings: type[RuleSettings]
     rule: Callable[[Any, Sequence[Zone], SiteClock | None], Rule]
+    believed_as: str | None = None
 
 
 RULES: dict[str, RuleModule] = {
     "abandoned_vehicle": RuleModule(abandoned_vehicle.Settings, abandoned_vehicle.AbandonedVehicle),
-    "street_stall": RuleModule(street_stall.Settings, street_stall.StreetStall),
-    "debris_pile": RuleModule(debris_pile.Settings, debris_pile.DebrisPile),
+    "street_stall": RuleModule(street_stall.Settings, street_stall.StreetStall, "street_stall"),
+    "debris_pile": RuleModule(debris_pile.Settings, debris_pile.DebrisPile, "debris_pile"),
     "construction_dust": RuleModule(construction_dust.Settings, construction_dust.ConstructionDust),
     "hoarding_missing": RuleModule(hoarding_missing.Settings, hoarding_missing.HoardingMissing),
     "standing_object": RuleModule(standing_object.Settings, standing_object.StandingObject),

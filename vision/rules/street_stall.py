@@ -53,8 +53,9 @@ class Settings(RuleSettings):
     Attributes:
         dwell_s: Seconds a stall must have stood.
         min_observed_share: Share of the dwell during which it must have been in sight.
-        min_confidence: Mean confidence of its recent detections, at least; half to keep it. The
-            same for each standing part of a stall.
+        min_confidence: Mean confidence of its recent detections, at least; half to keep it. Not
+            set, it is the threshold of ``street_stall`` in the model.
+        part_confidence: Mean confidence of each standing part of a stall, at least.
         composition: Whether a person who stays among parts of a stall counts as one, in drawn
             ``footway`` and ``carriageway`` zones.
         parts: Class names by part.
@@ -69,6 +70,7 @@ class Settings(RuleSettings):
     dwell_s: Seconds = 300.0
     min_observed_share: Share = 0.5
     min_confidence: Share = 0.25
+    part_confidence: Share = 0.25
     composition: bool = True
     parts: StallParts = StallParts()
     min_kinds: Annotated[Count, Field(le=3)] = 2
@@ -348,7 +350,7 @@ class StreetStall(StandingRule):
         One that was reported as part of a stall by class goes with that stall: should its parts
         still stand they have to stand for a dwell of their own, or one place would be wrong twice.
         """
-        parts, least = self._part_classes, self._settings.min_confidence
+        parts, least = self._part_classes, self._settings.part_confidence
         believed = [
             one
             for one in sightings
