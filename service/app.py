@@ -16,6 +16,7 @@ from service.api import (
     evidence,
     operations,
     pictures,
+    review,
     users,
     violations,
 )
@@ -55,7 +56,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.closing = asyncio.Event()
     add_handlers(app)
     api = APIRouter(prefix=PREFIX, responses=answers())
-    for part in (account, cameras, violations, cases, evidence, pictures, events, users):
+    for part in (account, cameras, violations, cases, review, evidence, pictures, events, users):
         api.include_router(part.router)
     api.include_router(operations.overview)
     app.include_router(api)

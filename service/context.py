@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from service.auth.logins import LoginTimes
 from service.auth.oidc import OidcProvider
 from service.cameras.reach import AddressPolicy
+from service.cases.deadlines import WorkTime
+from service.cases.review import ReviewRules
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import Signer
 from service.live import Inspector, Live
 from service.settings import ServiceSettings
 from service.store.database import Database
+from vision.calendars import load_calendar
+from vision.schedule import SiteClock
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,18 @@ class Service:
     def login_times(self) -> LoginTimes:
         """How long logins last."""
         return LoginTimes(self.settings.logins.idle_s, self.settings.logins.whole_s)
+
+    @cached_property
+    def worktime(self) -> WorkTime:
+        """When people work here: deadlines are counted by it."""
+        zone, calendar = ZoneInfo(self.settings.timezone), load_calendar(self.settings.calendar)
+        return WorkTime(SiteClock(zone, calendar))
+
+    @cached_property
+    def review_rules(self) -> ReviewRules:
+        """How candidates are reviewed."""
+        given = self.settings.review
+        return ReviewRules(given.double_share, given.undo_s, given.lease_s)
 
     @property
     def address_policy(self) -> AddressPolicy:

@@ -94,6 +94,20 @@ class Retention(_Part):
     evidence_quota_gb: Annotated[float, Field(gt=0)] | None = None
 
 
+class Review(_Part):
+    """How candidates are reviewed.
+
+    Attributes:
+        double_share: Share of cases that two reviewers decide, to know how far they agree.
+        undo_s: How long a decision can be taken back; a case is not sent before.
+        lease_s: How long a case is kept for a reviewer who has it open.
+    """
+
+    double_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    undo_s: Annotated[float, Field(ge=0, le=3600)] = 60
+    lease_s: Annotated[float, Field(gt=0, le=86400)] = 300
+
+
 class Oidc(_Part):
     """Logging in at an OpenID provider.
 
@@ -141,6 +155,7 @@ class ServiceSettings(BaseSettings):
         logins: How long logins last.
         oidc: Logging in at an OpenID provider, besides passwords; needs ``public_url``.
         retention: How long things are kept.
+        review: How candidates are reviewed.
     """
 
     model_config = SettingsConfigDict(
@@ -167,6 +182,7 @@ class ServiceSettings(BaseSettings):
     logins: Logins = Logins()
     oidc: Oidc | None = None
     retention: Retention = Retention()
+    review: Review = Review()
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:

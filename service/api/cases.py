@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.api.conditional import etag
 from service.api.evidence import EvidenceBody, evidence_body
 from service.api.fields import Id, InOrder, States, Text, narrowing_of
 from service.api.paging import Cursor, Limit, PageBody, cursor_of, position_of
@@ -17,7 +18,7 @@ from service.api.problem import answers, not_found
 from service.api.security import Origin, Reader, TheService
 from service.cases.pages import Narrowing, case_page
 from service.evidence import access
-from service.store.tables import CaseRow, CaseState, CaseStepRow
+from service.store.tables import CaseRow, CaseState, CaseStepRow, Stage
 from vision.rules.kinds import KINDS
 
 router = APIRouter(prefix="/cases", tags=["cases"], responses=answers(401, 403))
@@ -44,6 +45,19 @@ class CaseBody(BaseModel):
                 "version": 1,
                 "created_at": "2026-05-04T09:05:01Z",
                 "updated_at": "2026-05-04T09:05:01Z",
+                "priority": 10,
+                "stage": "first",
+                "claimed_by": None,
+                "claimed_until": None,
+                "settled_at": None,
+                "box": None,
+                "place": {"street": "Nandajie", "assess_level": 1},
+                "occurrences": 1,
+                "recurrence_of": None,
+                "recurrences": 0,
+                "code_system": None,
+                "code": None,
+                "deadline_at": None,
             }
         }
     )
@@ -60,9 +74,24 @@ class CaseBody(BaseModel):
     started_at: AwareDatetime
     raised_at: AwareDatetime
     ended_at: AwareDatetime | None = Field(description="null while the violation lasts")
-    version: int = Field(description="Counts decisions")
+    version: int = Field(description="Counts steps; the ETag")
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    priority: int = Field(description="Hours of waiting that it is ahead of others")
+    stage: Stage = Field(description="Who is to review it, while it is a candidate")
+    claimed_by: str | None = Field(description="Who looks at it")
+    claimed_until: AwareDatetime | None = Field(description="When that ends by itself")
+    settled_at: AwareDatetime | None = Field(
+        description="From then on the decision cannot be taken back"
+    )
+    box: list[float] | None = Field(description="Box in pixels as a reviewer corrected it")
+    place: dict[str, Any] | None = Field(description="What the city calls the place")
+    occurrences: int = Field(description="Violations that are this case")
+    recurrence_of: str | None = Field(description="Case that was over not long before, there")
+    recurrences: int = Field(description="How many went before it in that way")
+    code_system: str | None = Field(description="Catalogue that code is of")
+    code: str | None
+    deadline_at: AwareDatetime | None = Field(description="Until when it is to be handled")
 
 
 class StepBody(BaseModel):
@@ -94,10 +123,12 @@ def list_cases(
 
 
 @router.get("/{case_id}", responses=answers(404))
-def get_case(case_id: Id, service: TheService, _who: Reader) -> CaseBody:
-    """One case."""
+def get_case(case_id: Id, service: TheService, _who: Reader, response: Response) -> CaseBody:
+    """One case; its ETag is asked for where it is decided."""
     with service.database.read() as session:
-        return case_body(_find(session, case_id))
+        row = _find(session, case_id)
+        response.headers["etag"] = etag(row.version)
+        return case_body(row)
 
 
 @router.get("/{case_id}/history", responses=answers(404))
@@ -158,6 +189,19 @@ def case_body(row: CaseRow) -> CaseBody:
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        priority=row.priority,
+        stage=Stage(row.stage),
+        claimed_by=row.claimed_by,
+        claimed_until=row.claimed_until,
+        settled_at=row.settled_at,
+        box=row.box,
+        place=row.place,
+        occurrences=row.occurrences,
+        recurrence_of=row.recurrence_of,
+        recurrences=row.recurrences,
+        code_system=row.code_system,
+        code=row.code,
+        deadline_at=row.deadline_at,
     )
 
 

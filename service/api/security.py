@@ -119,5 +119,6 @@ def _unauthorized() -> Problem:
 Viewer = Annotated[Principal, Depends(Allowed(Role.VIEWER))]
 Reader = Annotated[Principal, Depends(Allowed(Role.VIEWER, Scope.READ))]
 Ingester = Annotated[Principal, Depends(Allowed(Role.REVIEWER, Scope.INGEST))]
+UserReviewer = Annotated[Principal, Depends(Allowed(Role.REVIEWER))]
 Supervisor = Annotated[Principal, Depends(Allowed(Role.SUPERVISOR))]
 Admin = Annotated[Principal, Depends(Allowed(Role.ADMIN))]

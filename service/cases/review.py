@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.cases.claims import NotForReview, Reviewer, check_reviewable
-from service.cases.lifecycle import Action, StepRefused, hold, note, take_step
+from service.cases.lifecycle import Action, NoSuchCase, StepRefused, hold, note, take_step
 from service.cases.reasons import REASONS
 from service.store.tables import (
     CaseLinkRow,
@@ -136,11 +136,12 @@ def decide(
         The case after the decision.
 
     Raises:
-        NoSuchCase: There is none, or none that it is a duplicate of.
+        NoSuchCase: There is none.
         StaleCase: Someone changed it since it was read.
         NotForReview: It is no candidate, or not one for this reviewer.
         ClaimedByOther: Someone else looks at it.
-        InputError: Parts of the decision do not fit together.
+        InputError: Parts of the decision do not fit together, or there is no case that it is a
+            duplicate of.
     """
     decision.check()
     if decision.duplicate_of == case_id:
@@ -294,7 +295,10 @@ def _agreed_box(
 
 
 def _link_duplicate(session: Session, case_id: str, other_id: str, at: datetime) -> None:
-    other = hold(session, other_id)
+    try:
+        other = hold(session, other_id)
+    except NoSuchCase:
+        raise InputError("duplicate_of: there is no such case") from None
     other.occurrences += 1
     session.add(
         CaseLinkRow(
