@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from service.context import Service
 from service.detecting import Detectors, OnDemand
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import load_signer
-from service.evidence.masking import PictureMask
+from service.evidence.masked_version import EvidenceMask
 from service.housekeeping import keep_house
 from service.logs import set_up_logs
 from service.review.mount import add_pages
@@ -66,7 +67,7 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
     database = Database(settings.database_url)
     upgrade(database)
     files = EvidenceFiles(settings.evidence_root)
-    intake = Intake(database, files, mask=PictureMask(inspector.inspect_faintly), clock=now)
+    intake = Intake(database, files, mask=EvidenceMask(inspector.inspect_faintly), clock=now)
     secret = settings.signing_secret
     policy = AddressPolicy(networks=settings.camera_networks, folders=settings.camera_folders)
     watched = WatchedCameras(
@@ -95,6 +96,8 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
 def serve(settings: ServiceSettings) -> None:
     """Serve until told to stop."""
     set_up_logs()
+    # The server raises the signal again when it has ended: that must not end us at once.
+    signal.signal(signal.SIGTERM, _end)
     service, watched, detectors = open_service(settings)
     offered = offer_token(service.database, settings.data, now())
     if offered is not None:
@@ -137,6 +140,12 @@ def serve(settings: ServiceSettings) -> None:
         for thread in threads:
             thread.join(SHUTDOWN_S)
         service.database.close()
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    """Leave such that what must be done at the end is done."""
+    del signum, frame
+    raise SystemExit(0)
 
 
 class _Server(uvicorn.Server):

@@ -91,12 +91,29 @@ class PictureHistory:
                 write_atomically(self._path(one), one.jpeg)
                 one.jpeg = None
 
+    def around(self, time_s: float, *, earlier: int, most: int) -> list[Frame]:
+        """Pictures from shortly before a stream time until now, in order.
+
+        Args:
+            time_s: The stream time.
+            earlier: So many of those before it, the latest ones.
+            most: So many in all; those after it are thinned evenly, the newest stays.
+        """
+        before = [one for one in self._kept if one.time_s < time_s][-earlier:]
+        since = [one for one in self._kept if one.time_s >= time_s]
+        room = most - len(before)
+        if len(since) > room:
+            steps = np.linspace(0, len(since) - 1, room).round().astype(int)
+            since = [since[step] for step in steps]
+        frames = (self._frame(one) for one in (*before, *since))
+        return [frame for frame in frames if frame is not None]
+
     def before(self, time_s: float) -> Frame | None:
         """The last picture before a stream time; ``None`` where there is none."""
         earlier = [one for one in self._kept if one.time_s < time_s]
-        if not earlier:
-            return None
-        one = earlier[-1]
+        return self._frame(earlier[-1]) if earlier else None
+
+    def _frame(self, one: _Kept) -> Frame | None:
         try:
             image = decoded_still(one.jpeg or self._path(one).read_bytes())
         except (OSError, ValueError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 _TICK_S = 0.1
 _AGAIN_S = 10.0
 _MAIN = "/main"
+_MOST_CLIPS = 256
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class LiveCameras:
         self._views: dict[str, Health] = {}
         self._newest: dict[str, tuple[bytes, datetime]] = {}
         self._main_wanted: dict[str, list[str]] = {}
+        self._clips: queue.Queue[tuple[str, str] | None] = queue.Queue(_MOST_CLIPS)
         self._looks: dict[str, int] = {}
         self._failed = 0
         self._stop = threading.Event()
@@ -123,6 +127,7 @@ class LiveCameras:
         ]
         self._threads.append(threading.Thread(target=self._run_ticks, name="looks", daemon=True))
         self._threads.append(threading.Thread(target=self._run_again, name="retell", daemon=True))
+        self._threads.append(threading.Thread(target=self._run_clips, name="clips", daemon=True))
 
     def start(self) -> None:
         """Begin."""
@@ -133,6 +138,8 @@ class LiveCameras:
     def stop(self) -> None:
         """End: looks under way are finished, everything is saved, readers are ended."""
         self._stop.set()
+        with suppress(queue.Full):
+            self._clips.put_nowait(None)
         with self._work:
             self._work.notify_all()
         for thread in self._threads:
@@ -153,6 +160,7 @@ class LiveCameras:
             self._sink,
             classifier=self._classifier,
             want_main=lambda violation_id: self._want_main(camera, violation_id),
+            want_clip=lambda violation_id: self._note_clip(camera.id, violation_id),
         )
         with self._lock:
             self._cameras[camera.id], self._watches[camera.id] = camera, watch
@@ -346,6 +354,27 @@ class LiveCameras:
             # The camera's clock goes its own way: what was taken meanwhile may still be pushed.
             at = watch.last.timestamp + timedelta(milliseconds=1)
             watch.lost(at, at.timestamp())
+
+    def _note_clip(self, camera_id: str, violation_id: str) -> None:
+        try:
+            self._clips.put_nowait((camera_id, violation_id))
+        except queue.Full:
+            log.warning(
+                "camera %s: no clip of violation %s: too many wait", camera_id, violation_id
+            )
+
+    def _run_clips(self) -> None:
+        """Make the clips of what was raised, one after the other."""
+        while (wanted := self._clips.get()) is not None and not self._stop.is_set():
+            camera_id, violation_id = wanted
+            with self._lock:
+                watch = self._watches.get(camera_id)
+            if watch is None:
+                continue
+            try:
+                watch.add_clip(violation_id)
+            except Exception:
+                log.exception("camera %s: no clip of violation %s", camera_id, violation_id)
 
     def _want_main(self, camera: LiveCamera, violation_id: str) -> None:
         if camera.source is None or camera.source.main is None:

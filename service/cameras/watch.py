@@ -36,13 +36,21 @@ from vision.errors import InputError
 from vision.evidence.collect import BEFORE_S
 from vision.evidence.manifest import Evidence
 from vision.evidence.stills import write_evidence
+from vision.evidence.timelapse import write_timelapse
 from vision.frame_look import FrameLooker, second_stage_of, standing_watch_of
 from vision.frames.frame import Frame, Rung
 from vision.frames.gate import ChangeGate, GateSettings
 from vision.frames.health import HealthWatch
 from vision.judging import judge_for
 from vision.observe.look import Health, Look
-from vision.record import EvidenceRecord, ModelRecord, SourceRecord, ViolationRecord, record_of
+from vision.record import (
+    EvidenceRecord,
+    FileRecord,
+    ModelRecord,
+    SourceRecord,
+    ViolationRecord,
+    record_of,
+)
 from vision.rules.finding import Earlier, Violation
 from vision.rules.lifecycle import LifeEvent, Step
 from vision.schedule import SiteClock
@@ -56,6 +64,13 @@ SAVE_EVERY_S = 50.0
 
 VIEW_EVERY_S = 300.0
 """Between two saves of how the view looks."""
+
+CLIP_PICTURES = 12
+"""So many pictures make a clip at most ..."""
+CLIP_EARLIER = 3
+"""... so many of them from before the thing came ..."""
+CLIP_LEAST = 3
+"""... and of fewer in all none is made."""
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://jiexu.invalid/live-violation")
 
@@ -91,6 +106,8 @@ class CameraWatch:
         classifier: Scores the crops of vehicles that stand; nothing is scored without it.
         want_main: Called with the id of a violation whose evidence should be taken from the main
             stream; :meth:`refresh` is called with the picture later, or never.
+        want_clip: Called with the id of a violation that was raised; :meth:`add_clip` is called for
+            it later, or never.
     """
 
     def __init__(
@@ -101,11 +118,13 @@ class CameraWatch:
         *,
         classifier: Classifier | None = None,
         want_main: Callable[[str], None] = lambda _: None,
+        want_clip: Callable[[str], None] = lambda _: None,
     ) -> None:
         camera = settings.camera
         self._settings = settings
         self._sink = sink
         self._want_main = want_main
+        self._want_clip = want_clip
         self._lock = threading.RLock()
         self._model = ModelRecord(name=detector.model_name, sha256=detector.model_sha256)
         self._names = detector.names
@@ -204,6 +223,51 @@ class CameraWatch:
             self._save(self._last.time_s, at_once=True)
             self._tell()
 
+    def add_clip(self, violation_id: str) -> None:
+        """Give an open violation its clip: the pictures from before it came until now.
+
+        Encoding takes longer than a look, so nothing waits for it.
+
+        Raises:
+            InputError: The pictures cannot be encoded.
+        """
+        with self._lock:
+            record = self._told.get(violation_id)
+            if record is None or self._last is None:
+                return
+            frames = self._history.around(
+                record.start_s - BEFORE_S, earlier=CLIP_EARLIER, most=CLIP_PICTURES
+            )
+            width, height = self._last.frame_size
+        if len(frames) < CLIP_LEAST:
+            return
+        settings = self._settings
+        x1, y1, x2, y2 = record.box
+        folder = settings.folder / "evidence" / violation_id
+        clip = write_timelapse(
+            frames,
+            folder / "clip",
+            settings.folder,
+            stem=record.kind,
+            kind=record.kind,
+            box=(x1 / width, y1 / height, x2 / width, y2 / height),
+            start_s=record.start_s,
+            zone=next((zone for zone in self._zones if zone.id == record.zone_id), None),
+            camera_name=settings.camera.name,
+        )
+        with self._lock:
+            known = self._told.get(violation_id)
+            if known is None:
+                # It was over and told to its end meanwhile, and its files are gone.
+                shutil.rmtree(folder, ignore_errors=True)
+                return
+            files = known.evidence.model_copy(
+                update={"clip": FileRecord.model_validate(vars(clip))}
+            )
+            self._queue(known.model_copy(update={"evidence": files}))
+            self._save(self._last.time_s, at_once=True)
+            self._tell()
+
     @property
     def has_pending(self) -> bool:
         """Whether there is something that the sink did not take."""
@@ -292,6 +356,7 @@ class CameraWatch:
         self._queue(self._record(violation, name, files, event))
         if event.step is Step.START:
             self._want_main(name)
+            self._want_clip(name)
 
     def _record(
         self, violation: Violation, name: str, files: EvidenceRecord, event: LifeEvent

@@ -34,27 +34,23 @@ PERSONS = frozenset({"person", "rider", "pedestrian"})
 _QUALITY = 90
 
 
-class PictureMask:
-    """Masks pictures; of clips there is no masked version.
+def masked_picture(data: bytes, detect: Callable[[Image], Detections]) -> bytes | None:
+    """The masked version of a JPEG without what stood in its metadata, ``None`` if it is none.
 
     Args:
+        data: The picture.
         detect: Finds persons and vehicles in a picture ``(h, w, 3)`` uint8 BGR.
+
+    Raises:
+        ModelError: The detector does not work.
     """
-
-    def __init__(self, detect: Callable[[Image], Detections]) -> None:
-        self._detect = detect
-
-    def __call__(self, data: bytes, media_type: str) -> bytes | None:
-        """The masked version of a JPEG without what stood in its metadata, else ``None``."""
-        if media_type != "image/jpeg":
-            return None
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if image is None:
-            return None
-        masked = mask_people(image.astype(np.uint8, copy=False), self._detect(image))
-        ok, encoded = cv2.imencode(".jpg", masked, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
-        assert ok
-        return encoded.tobytes()
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        return None
+    masked = mask_people(image.astype(np.uint8, copy=False), detect(image))
+    ok, encoded = cv2.imencode(".jpg", masked, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
+    assert ok
+    return encoded.tobytes()
 
 
 def mask_people(image: Image, found: Detections) -> Image:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -386,16 +386,50 @@ def _muxer(part: Path) -> OutputContainer:
 def _encode(recording: Path, stretch: _Stretch, part: Path, masks: Sequence[Zone]) -> Cut:
     """Decode, mask, scale and encode at a constant rate."""
     rate = _rate(stretch.stream)
-    pictures = _pictures(stretch, masks)
-    head = next(pictures, None)
+    timed = _pictures(stretch, masks)
+    head = next(timed, None)
     if head is None:
         raise InputError(f"{recording}: no picture could be decoded for the clip")
-    first_s, image = head
-    height, width = image.shape[:2]
-    with _muxer(part) as sink:
+    first_s, first = head
+    height, width = first.shape[:2]
+    end_s = stretch.seconds(stretch.end)
+
+    def pictures() -> Iterator[Image]:
+        image, count, last_s = first, 0, first_s
+        for time_s, following in timed:
+            while first_s + count / rate < min(time_s, end_s) - 1e-6:
+                yield image
+                count += 1
+            image, last_s = following, time_s
+        if count == 0 or last_s < end_s:
+            yield image
+
+    count = encode_pictures(pictures(), part, rate=rate, size=(width, height))
+    return Cut(first_s, count / rate, width, height, copied=False)
+
+
+def encode_pictures(
+    pictures: Iterable[Image], out: Path, *, rate: int, size: tuple[int, int]
+) -> int:
+    """Encode pictures as an mp4 (H.264 4:2:0) that a browser plays at once.
+
+    Args:
+        pictures: ``(h, w, 3)`` uint8 BGR, all of the same even size.
+        out: File to write.
+        rate: Pictures a second.
+        size: Their width and height.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        FFmpegError: They cannot be encoded.
+    """
+    count = 0
+    with _muxer(out) as sink:
         target = sink.add_stream("libx264", rate=rate)
         assert isinstance(target, VideoStream)
-        target.width, target.height, target.pix_fmt = width, height, "yuv420p"
+        (target.width, target.height), target.pix_fmt = size, "yuv420p"
         target.options = {"preset": "veryfast", "crf": "26", "profile": "high"}
         coder = target.codec_context
         # A fixed number of threads keeps the bytes the same on every machine.
@@ -404,32 +438,22 @@ def _encode(recording: Path, stretch: _Stretch, part: Path, masks: Sequence[Zone
         coder.gop_size = rate * 2
         coder.color_range = 1
         coder.colorspace = coder.color_primaries = coder.color_trc = 1
-        end_s = stretch.seconds(stretch.end)
         filters = BitStreamFilterContext(_WITHOUT_SEI, "h264")
 
-        def put(picture: Image | None, index: int) -> None:
-            frame = None
-            if picture is not None:
-                frame = _yuv(picture, index, rate)
+        def put(frame: VideoFrame | None) -> None:
             for packet in target.encode(frame):
                 for kept in filters.filter(packet):
                     kept.stream = target
                     sink.mux(kept)
 
-        count, last_s = 0, first_s
-        for time_s, following in pictures:
-            while first_s + count / rate < min(time_s, end_s) - 1e-6:
-                put(image, count)
-                count += 1
-            image, last_s = following, time_s
-        if count == 0 or last_s < end_s:
-            put(image, count)
+        for picture in pictures:
+            put(_yuv(picture, count, rate))
             count += 1
-        put(None, count)
+        put(None)
         for kept in filters.filter(None):
             kept.stream = target
             sink.mux(kept)
-    return Cut(first_s, count / rate, width, height, copied=False)
+    return count
 
 
 def _rate(stream: VideoStream) -> int:

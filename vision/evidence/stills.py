@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -116,6 +117,35 @@ def write_evidence(
         before=view("before", before) if before is not None else None,
         after=view("after", after) if after is not None else None,
     )
+
+
+def drawn_view(
+    frame: Frame,
+    role: Literal["scene", "before", "after"],
+    *,
+    kind: str,
+    box: Box,
+    zone: Zone | None,
+    privacy: Sequence[Zone] = (),
+    camera_name: str = "",
+    dwell_s: float | None = None,
+) -> Image:
+    """A whole frame with box, zone and caption, as evidence shows it.
+
+    Args:
+        frame: The frame.
+        role: What it shows: the thing, or its place before or after it.
+        kind: Violation kind; gives the colour of the box.
+        box: Where the thing is, ``x1, y1, x2, y2`` in fractions of the frame.
+        zone: Zone to outline.
+        privacy: Zones of the view; those with purpose ``privacy`` are masked.
+        camera_name: What people call the camera.
+        dwell_s: How long it has stood at the time of the frame.
+
+    Returns:
+        ``(h, w, 3)`` uint8 BGR, longest side at most 1920.
+    """
+    return _view(frame, role, _Place(kind, box, zone, tuple(privacy), camera_name, dwell_s))
 
 
 def crop_of(image: Image, box: Box) -> Image:

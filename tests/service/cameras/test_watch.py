@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from blobs import BlobDetector
@@ -11,7 +12,7 @@ from live_street import DWELL_S, START, KeepingSink, picture, settings, taken, w
 
 from service.cameras.history import frame_of
 from service.cameras.source import decoded_still
-from service.cameras.watch import CameraWatch
+from service.cameras.watch import CLIP_PICTURES, CameraWatch
 from vision.detect.detections import Detections
 from vision.errors import ModelError
 from vision.frames.frame import Image
@@ -117,6 +118,32 @@ def test_evidence_is_taken_anew_from_the_main_stream(tmp_path: Path) -> None:
     assert crop[crop.shape[0] // 2, crop.shape[1] // 2, 2] > 180, "the heap is in the crop"
     one.refresh(wanted[0], frame_of("square", large, 60.0, START))
     assert sink.records[-1].evidence == refreshed
+
+
+def test_a_clip_shows_the_place_before_the_heap_came_and_since(tmp_path: Path) -> None:
+    sink, wanted = KeepingSink(), []
+    one = watch(sink, tmp_path, want_clip=wanted.append)
+    look_at(one, range(0, 60, 5))
+    raised = sink.records[0]
+    assert wanted == [raised.id]
+    assert raised.evidence.clip is None
+    one.add_clip(raised.id)
+    clip = sink.records[-1].evidence.clip
+    assert clip is not None
+    assert clip.media_type == "video/mp4"
+    assert clip.timestamp < raised.started_at
+    assert sink.records[-1].evidence.scene == raised.evidence.scene
+    with av.open(str(tmp_path / clip.path)) as container:
+        pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    assert 5 <= len(pictures) <= CLIP_PICTURES
+    red = [int(picture[120, 200, 2]) > 150 > int(picture[120, 200, 0]) for picture in pictures]
+    assert red == sorted(red), "first without the heap, then with it"
+    assert {*red} == {True, False}
+    look_at(one, range(120, 420, 5))
+    assert sink.records[-1].ended_at is not None
+    assert sink.records[-1].evidence.clip == clip
+    one.add_clip(raised.id)
+    assert list((tmp_path / "evidence").iterdir()) == []
 
 
 def test_privacy_zones_are_masked_in_all_that_is_kept(tmp_path: Path) -> None:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
+import av
 import cv2
 import numpy as np
 import pytest
 
-from service.evidence.masking import PictureMask, mask_people
+from service.evidence.masked_version import EvidenceMask
+from service.evidence.masking import mask_people
 from vision.detect.detections import Detections
+from vision.evidence.clip import encode_pictures
 from vision.frames.frame import Image
 
 NAMES = ("person", "car", "debris_pile")
@@ -53,13 +59,52 @@ def test_boxes_beyond_the_picture_and_without_size_do_no_harm() -> None:
         mask_people(image, seen("person", box))
 
 
-def test_of_a_picture_there_is_a_masked_version_and_of_a_clip_none() -> None:
+def test_of_a_picture_there_is_a_masked_version() -> None:
     ok, data = cv2.imencode(".jpg", noise())
     assert ok
-    mask = PictureMask(lambda _: seen("person", (100, 40, 180, 200)))
+    mask = EvidenceMask(lambda _: seen("person", (100, 40, 180, 200)))
     masked = mask(data.tobytes(), "image/jpeg")
     assert masked is not None
     decoded = cv2.imdecode(np.frombuffer(masked, np.uint8), cv2.IMREAD_COLOR)
     assert not legible(decoded.astype(np.uint8), slice(44, 80), slice(110, 170))
     assert mask(data.tobytes(), "video/mp4") is None
     assert mask(b"no picture", "image/jpeg") is None
+    assert mask(data.tobytes(), "image/png") is None
+
+
+@pytest.mark.parametrize("rate", [2, 25])
+def test_every_picture_of_a_clip_is_masked_where_someone_walks(tmp_path: Path, rate: int) -> None:
+    """A person walks to the right, 6 px a picture at 25 pictures a second."""
+    count = 4 * rate + 3
+    step = 150 / count
+
+    def box(number: int) -> tuple[float, float, float, float]:
+        return (20 + step * number, 40, 100 + step * number, 200)
+
+    clip = tmp_path / "clip.mp4"
+    encode_pictures((noise() for _ in range(count)), clip, rate=rate, size=(320, 240))
+    looked: list[int] = []
+    clock = iter(numbers_looked_at(count, rate))
+
+    def detect(_: Image) -> Detections:
+        looked.append(next(clock))
+        return seen("person", box(looked[-1]))
+
+    masked = EvidenceMask(detect)(clip.read_bytes(), "video/mp4")
+    assert masked is not None
+    assert len(looked) <= 5 * count / rate + 2
+    with av.open(io.BytesIO(masked)) as container:
+        assert container.streams.video[0].average_rate == rate
+        pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    assert len(pictures) == count
+    for number, picture in enumerate(pictures):
+        left = round(box(number)[0])
+        assert not legible(picture, slice(50, 85), slice(left + 15, left + 65)), number
+        assert picture[205:235].std() > 30, "what is nobody stays"
+
+
+def numbers_looked_at(count: int, rate: int) -> list[int]:
+    """At least five in a second, and the last."""
+    every = -(-rate // 5)
+    numbers = list(range(0, count, every))
+    return numbers if numbers[-1] == count - 1 else [*numbers, count - 1]
