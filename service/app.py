@@ -16,6 +16,7 @@ from service.api import (
     evidence,
     operations,
     pictures,
+    replays,
     review,
     users,
     violations,
@@ -58,6 +59,7 @@ def create_app(service: Service) -> FastAPI:
     api = APIRouter(prefix=PREFIX, responses=answers())
     for part in (account, cameras, violations, cases, review, evidence, pictures, events, users):
         api.include_router(part.router)
+    api.include_router(replays.router)
     api.include_router(operations.overview)
     app.include_router(api)
     app.include_router(operations.router)

@@ -16,6 +16,7 @@ from service.cases.review import ReviewRules
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import Signer
 from service.live import Inspector, Live
+from service.replays.jobs import Replays
 from service.settings import ServiceSettings
 from service.store.database import Database
 from vision.calendars import load_calendar
@@ -36,6 +37,7 @@ class Service:
         detector_fault: Says why the detector is not to be trusted now, ``None`` if it is; not
             asked where it is ``None`` itself.
         oidc: OpenID provider to log in at; ``None`` where there is none.
+        replays: Kept looks, and what they would have given; ``None`` where none are kept.
         clock: Tells aware wall-clock time.
     """
 
@@ -48,6 +50,7 @@ class Service:
     inspector: Inspector | None = None
     detector_fault: Callable[[], str | None] | None = None
     oidc: OidcProvider | None = None
+    replays: Replays | None = None
 
     @property
     def login_times(self) -> LoginTimes:

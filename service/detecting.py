@@ -16,6 +16,7 @@ from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry, Registry
 from vision.frames.frame import Image
 from vision.scan import watching_detector
+from vision.site import Camera
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,14 @@ class Detectors:
             ModelError: There is no such model.
         """
         return self._registry.model(name) if name else self._registry.model_for(purposes)
+
+    def entry_of(self, camera: Camera) -> ModelEntry:
+        """The model that looks at a camera.
+
+        Raises:
+            ModelError: There is no such model.
+        """
+        return self.entry(camera.model, [zone.purpose for zone in camera.zones])
 
     def detector(self, entry: ModelEntry) -> Detector:
         """The detector of a model; it gives faint detections too, as watching needs them.

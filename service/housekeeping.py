@@ -11,6 +11,7 @@ from service.auth.logins import forget_logins
 from service.cases.events import forget_events
 from service.context import Service
 from service.evidence.retention import Kept, keep_evidence
+from service.replays.jobs import KEPT_DAYS
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ def keep_house(service: Service) -> Kept:
         forget_logins(session, now, service.login_times)
         longest_s = max(BY_NAME.forgotten_s, BY_ADDRESS.forgotten_s)
         forget_failures(session, now - timedelta(seconds=longest_s))
+    if service.replays is not None:
+        service.replays.archive.forget(now - timedelta(days=rules.archive_days))
+        service.replays.forget(now - timedelta(days=KEPT_DAYS))
     if done.removed_files:
         log.info("retention took away %d files, %d bytes", done.removed_files, done.removed_bytes)
     return done

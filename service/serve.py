@@ -27,6 +27,8 @@ from service.evidence.links import load_signer
 from service.evidence.masked_version import EvidenceMask
 from service.housekeeping import keep_house
 from service.logs import set_up_logs
+from service.replays.archive import LookArchive
+from service.replays.jobs import Replays
 from service.review.mount import add_pages
 from service.settings import ServiceSettings
 from service.store.database import Database
@@ -41,6 +43,7 @@ log = logging.getLogger(__name__)
 
 HOUSEKEEPING_S = 600.0
 CANARY_S = 60.0
+ARCHIVE_S = 60.0
 SHUTDOWN_S = 8
 """Requests that are under way are given so long when the service is told to stop."""
 
@@ -70,9 +73,10 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
     intake = Intake(database, files, mask=EvidenceMask(inspector.inspect_faintly), clock=now)
     secret = settings.signing_secret
     policy = AddressPolicy(networks=settings.camera_networks, folders=settings.camera_folders)
+    archive = LookArchive(settings.data / "archive", settings.timezone)
     watched = WatchedCameras(
         database,
-        LiveCameras(StoreSink(database, intake, now), policy),
+        LiveCameras(StoreSink(database, intake, now, archive), policy),
         detectors,
         clock=clock,
         folder=settings.data / "cameras",
@@ -86,6 +90,15 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
         live=watched if settings.watch else None,
         inspector=inspector,
         detector_fault=detectors.fault,
+        replays=Replays(
+            settings.data / "replays",
+            archive,
+            model_of=detectors.entry_of,
+            site_clock=clock,
+            clock=now,
+        )
+        if settings.watch
+        else None,
         oidc=None
         if settings.oidc is None
         else OidcProvider(settings.oidc, f"{settings.public_url}{OIDC_CALLBACK}"),
@@ -121,6 +134,9 @@ def serve(settings: ServiceSettings) -> None:
         (HOUSEKEEPING_S, lambda: keep_house(service)),
         (CANARY_S, detectors.check),
     ]
+    replays = service.replays
+    if replays is not None:
+        regular.append((ARCHIVE_S, lambda: replays.archive.flush(now())))
     threads = [
         threading.Thread(target=every, args=(interval_s, work, stop), daemon=True)
         for interval_s, work in regular
@@ -129,13 +145,19 @@ def serve(settings: ServiceSettings) -> None:
         thread.start()
     if settings.watch:
         watched.start()
+    if replays is not None:
+        replays.start()
     try:
         log.info("listening at %s:%s", settings.host, settings.port)
         server.run()
     finally:
         stop.set()
+        if replays is not None:
+            replays.stop()
         if settings.watch:
             watched.stop()
+        if replays is not None:
+            replays.archive.flush()
         detectors.close()
         for thread in threads:
             thread.join(SHUTDOWN_S)

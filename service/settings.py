@@ -49,6 +49,7 @@ class Limits(_Part):
         clip_decode_s: Decoding a clip is given up after this.
         event_streams: So many clients may follow the event stream at a time.
         future_s: A pushed picture may be so far ahead of our clock.
+        replay_camera_days: Most days of all its cameras together that a replay judges.
     """
 
     body_mb: Megabytes = 1
@@ -59,6 +60,7 @@ class Limits(_Part):
     clip_decode_s: Seconds = 20
     event_streams: Annotated[int, Field(gt=0)] = 64
     future_s: Seconds = 10
+    replay_camera_days: Annotated[float, Field(gt=0)] = 62
 
 
 class Logins(_Part):
@@ -80,6 +82,7 @@ class Retention(_Part):
         rejected_hours: Evidence of rejected cases, from the rejection on.
         closed_days: Evidence of closed cases, from the closing on.
         superseded_hours: Pictures that were taken anew, from then on, unless their case is open.
+        archive_days: What live cameras saw, to be judged again.
         events_days: What the event stream can go back to.
         idempotency_hours: Answers to requests with an idempotency key.
         evidence_quota_gb: Evidence in all; beyond, the oldest of finished cases is taken away.
@@ -89,6 +92,7 @@ class Retention(_Part):
     rejected_hours: Annotated[float, Field(ge=0)] = 72
     closed_days: Annotated[float, Field(ge=0)] = 180
     superseded_hours: Annotated[float, Field(ge=0)] = 24
+    archive_days: Annotated[float, Field(gt=0)] = 30
     events_days: Annotated[float, Field(gt=0)] = 7
     idempotency_hours: Annotated[float, Field(gt=0)] = 24
     evidence_quota_gb: Annotated[float, Field(gt=0)] | None = None

@@ -147,7 +147,7 @@ class WatchedCameras:
         self._watched.add(camera_id)
 
     def _live(self, camera: Camera) -> LiveCamera:
-        entry = self._detectors.entry(camera.model, [zone.purpose for zone in camera.zones])
+        entry = self._detectors.entry_of(camera)
         folder = self._folder / camera.id
         folder.mkdir(parents=True, exist_ok=True)
         return LiveCamera(

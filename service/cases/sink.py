@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from service.cameras.sink import CameraHealth, Role
 from service.cases.events import CAMERA_HEALTH, tell
 from service.cases.intake import Intake
+from service.replays.archive import LookArchive
 from service.store.database import Database
 from service.store.tables import CheckpointRow
 from vision.observe.look import Health, Look
@@ -27,12 +28,20 @@ class StoreSink:
         database: The store.
         intake: Keeps violations.
         clock: Tells aware wall-clock time.
+        archive: Keeps looks; none are kept without it.
     """
 
-    def __init__(self, database: Database, intake: Intake, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        intake: Intake,
+        clock: Callable[[], datetime],
+        archive: LookArchive | None = None,
+    ) -> None:
         self._database = database
         self._intake = intake
         self._clock = clock
+        self._archive = archive
         self._lock = threading.Lock()
         self._health: dict[str, CameraHealth] = {}
 
@@ -41,7 +50,9 @@ class StoreSink:
         self._intake.take(record, {str(role): path for role, path in evidence.items()})
 
     def looked(self, look: Look) -> None:
-        """Take note of the time of a look and of the state of the view."""
+        """Take note of the time of a look and of the state of the view, and keep the look."""
+        if self._archive is not None:
+            self._archive.add(look)
         with self._lock:
             known = self._health.get(look.camera_id)
             if known is not None:

@@ -112,6 +112,29 @@ def compare(old: Sequence[ViolationRecord], new: Sequence[ViolationRecord]) -> D
     )
 
 
+def told_of(diff: Diff) -> dict[str, Any]:
+    """What appeared, vanished and changed, JSON-able."""
+    return {
+        "appeared": [_told(record) for record in diff.appeared],
+        "vanished": [_told(record) for record in diff.vanished],
+        "changed": [
+            _told(pair.new)
+            | {"old_id": pair.old.id, "changes": {k: list(v) for k, v in pair.changes.items()}}
+            for pair in diff.changed
+        ],
+    }
+
+
+def _told(record: ViolationRecord) -> dict[str, Any]:
+    return record.model_dump(
+        mode="json",
+        include={
+            *("id", "kind", "camera_id", "zone_id", "box", "confidence"),
+            *("start_s", "last_seen_s", "end_s", "started_at", "ended_at", "signs"),
+        },
+    ) | {"source": record.source.name}
+
+
 def _raised(record: ViolationRecord) -> Raised:
     return Raised(record.kind, record.box, record.start_s, record.last_seen_s, record.end_s)
 

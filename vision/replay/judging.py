@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,33 +123,48 @@ def prepared(old: OldRun, options: ReplayOptions, entry: InputEntry, name: str) 
         notes.append(NO_CAMERA)
     rules = rules_for(site, camera, over, model.thresholds)
     camera = camera or Camera(id=entry.camera_id)
-    lacking = [
-        zone
-        for zone in camera.zones
-        if (needed := NEEDED_CLASSES.get(zone.purpose)) and needed not in model.classes
-    ]
-    for zone in lacking:
-        left_out = zone.purpose is Purpose.HOARDING_LINE
-        notes.append(
-            f"zone {zone.id}: {model.name} did not look for {NEEDED_CLASSES[zone.purpose]}; "
-            + ("it is left out" if left_out else "none will be found")
-            + ": scan again to judge it"
-        )
-    # Where hoardings were not looked for, every line would seem open.
-    zones = tuple(
-        zone for zone in camera.zones if zone not in lacking or zone.purpose is Purpose.SITE
-    )
+    camera, lacking = judgeable(camera, model.classes, model.name)
+    notes += [f"{note}: scan again to judge it" for note in lacking]
     old_camera = _camera_of(old.site, entry) or Camera(id=entry.camera_id)
     return Judged(
         entry=entry,
         name=name,
         model=model,
-        camera=camera.model_copy(update={"zones": zones}),
+        camera=camera,
         old_camera=old_camera if old.site_is_known else None,
         rules=rules,
         clock=site.clock if site else None,
         notes=notes,
     )
+
+
+def judgeable(
+    camera: Camera, classes: Collection[str], model_name: str
+) -> tuple[Camera, list[str]]:
+    """The camera without the zones that looks by a model cannot tell of, and what to say of those.
+
+    Args:
+        camera: The camera.
+        classes: Classes that the model looks for.
+        model_name: Its name.
+    """
+    lacking = [
+        zone
+        for zone in camera.zones
+        if (needed := NEEDED_CLASSES.get(zone.purpose)) and needed not in classes
+    ]
+    notes = []
+    for zone in lacking:
+        left_out = zone.purpose is Purpose.HOARDING_LINE
+        notes.append(
+            f"zone {zone.id}: {model_name} did not look for {NEEDED_CLASSES[zone.purpose]}; "
+            + ("it is left out" if left_out else "none will be found")
+        )
+    # Where hoardings were not looked for, every line would seem open.
+    zones = tuple(
+        zone for zone in camera.zones if zone not in lacking or zone.purpose is Purpose.SITE
+    )
+    return camera.model_copy(update={"zones": zones}), notes
 
 
 def _camera_of(site: Site | None, entry: InputEntry) -> Camera | None:

@@ -29,7 +29,7 @@ from vision.files import write_atomically
 from vision.judging import effective_rules, rules_for
 from vision.record import ViolationRecord, write_violations
 from vision.replay.carried import carried, link, linked
-from vision.replay.difference import Diff
+from vision.replay.difference import Diff, told_of
 from vision.replay.judging import Judged, ReplayOptions, evidence_state, judge_again, prepared
 from vision.replay.old_run import OldRun
 from vision.report.html import write_report
@@ -231,24 +231,8 @@ def _summary(
             "times_scan": round(scan_s / judge_s, 1),
         },
         "notes": notes,
-        "appeared": [_told(record) for record in diff.appeared],
-        "vanished": [_told(record) for record in diff.vanished],
-        "changed": [
-            _told(pair.new)
-            | {"old_id": pair.old.id, "changes": {k: list(v) for k, v in pair.changes.items()}}
-            for pair in diff.changed
-        ],
+        **told_of(diff),
     }
-
-
-def _told(record: ViolationRecord) -> dict[str, Any]:
-    return record.model_dump(
-        mode="json",
-        include={
-            *("id", "kind", "camera_id", "zone_id", "box", "confidence"),
-            *("start_s", "last_seen_s", "end_s", "started_at", "ended_at", "signs"),
-        },
-    ) | {"source": record.source.name}
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

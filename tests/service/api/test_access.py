@@ -57,6 +57,9 @@ ACCESS: dict[str, tuple[Role | str, Scope | None]] = {
     "GET /api/v1/evidence/{evidence_id}": (EVERYONE, None),  # whoever has a signed link
     "POST /api/v1/detect": (REVIEWER, INGEST),
     "POST /api/v1/frames": (REVIEWER, INGEST),
+    "POST /api/v1/replays": (SUPERVISOR, None),
+    "GET /api/v1/replays/{replay_id}": (VIEWER, READ),
+    "DELETE /api/v1/replays/{replay_id}": (SUPERVISOR, None),
     "GET /api/v1/users": (ADMIN, None),
     "POST /api/v1/users": (ADMIN, None),
     "PATCH /api/v1/users/{user_id}": (ADMIN, None),

@@ -1,0 +1,1 @@
+"""Live looks kept, and judged again under other zones and rules."""
