@@ -19,6 +19,7 @@ from service.auth.oidc import OidcProvider
 from service.cameras.live import LiveCameras
 from service.cameras.reach import AddressPolicy
 from service.cases.intake import Intake
+from service.cases.sameness import Sameness
 from service.cases.sink import StoreSink
 from service.context import Service
 from service.detecting import Detectors, OnDemand
@@ -70,7 +71,13 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
     database = Database(settings.database_url)
     upgrade(database)
     files = EvidenceFiles(settings.evidence_root)
-    intake = Intake(database, files, mask=EvidenceMask(inspector.inspect_faintly), clock=now)
+    intake = Intake(
+        database,
+        files,
+        mask=EvidenceMask(inspector.inspect_faintly),
+        clock=now,
+        same=Sameness(**settings.duplicates.model_dump()),
+    )
     secret = settings.signing_secret
     policy = AddressPolicy(networks=settings.camera_networks, folders=settings.camera_folders)
     archive = LookArchive(settings.data / "archive", settings.timezone)

@@ -112,6 +112,24 @@ class Review(_Part):
     lease_s: Annotated[float, Field(gt=0, le=86400)] = 300
 
 
+class Duplicates(_Part):
+    """When violations are one case, or may be.
+
+    Attributes:
+        gap_s: What is seen again at its place within so long after an open case was last seen, is
+            that case.
+        near_m: Cameras so near each other may see the same.
+        near_s: So near in time.
+        recurrence_days: What is seen at its place within so many days after a case was over,
+            recurs.
+    """
+
+    gap_s: Annotated[float, Field(ge=0, le=365 * 86400)] = 24 * 3600
+    near_m: Annotated[float, Field(ge=0, le=1000)] = 50
+    near_s: Annotated[float, Field(ge=0, le=365 * 86400)] = 24 * 3600
+    recurrence_days: Annotated[float, Field(ge=0, le=3650)] = 30
+
+
 class Oidc(_Part):
     """Logging in at an OpenID provider.
 
@@ -160,6 +178,7 @@ class ServiceSettings(BaseSettings):
         oidc: Logging in at an OpenID provider, besides passwords; needs ``public_url``.
         retention: How long things are kept.
         review: How candidates are reviewed.
+        duplicates: When violations are one case, or may be.
     """
 
     model_config = SettingsConfigDict(
@@ -187,6 +206,7 @@ class ServiceSettings(BaseSettings):
     oidc: Oidc | None = None
     retention: Retention = Retention()
     review: Review = Review()
+    duplicates: Duplicates = Duplicates()
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:

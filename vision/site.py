@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from vision.calendars import Calendar, load_calendar
+from vision.city_place import CityPlace
 from vision.configfile import load_config
 from vision.errors import ConfigError
 from vision.rules.registry import RULES
@@ -80,6 +81,7 @@ class Camera(BaseModel):
         stages: Stages of the building site in view, for its ``site`` zones and hoarding lines that
             have none of their own.
         rules: Settings that differ from the site's, by kind.
+        place: What the city calls the place.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -95,6 +97,7 @@ class Camera(BaseModel):
     zones: tuple[Zone, ...] = ()
     stages: tuple[StageStart, ...] = ()
     rules: RulesBlock = RulesBlock()
+    place: CityPlace = CityPlace()
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -121,6 +124,11 @@ class Camera(BaseModel):
             else zone
             for zone in self.zones
         )
+
+    def place_of(self, zone_id: str) -> CityPlace:
+        """What the city calls the place of a zone."""
+        zone = next((zone for zone in self.zones if zone.id == zone_id), None)
+        return self.place if zone is None else zone.place.within(self.place)
 
     @property
     def has_drawn_places(self) -> bool:

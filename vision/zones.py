@@ -9,6 +9,7 @@ from typing import Annotated, Self
 import shapely
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from vision.city_place import CityPlace
 from vision.observe.sighting import Box
 from vision.schedule import Schedule
 from vision.stages import StageStart, in_order
@@ -82,6 +83,7 @@ class Zone(BaseModel):
             without it.
         gates: Stretches of a ``hoarding_line`` that may stand open.
         length_m: Length of a ``hoarding_line`` in metres.
+        place: What the city calls it; what it does not say is the camera's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -94,6 +96,7 @@ class Zone(BaseModel):
     stages: tuple[StageStart, ...] = ()
     gates: tuple[Stretch, ...] = ()
     length_m: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    place: CityPlace = CityPlace()
 
     @model_validator(mode="after")
     def _drawable(self) -> Self:

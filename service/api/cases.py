@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -17,6 +17,7 @@ from service.api.paging import Cursor, Limit, PageBody, cursor_of, position_of
 from service.api.problem import answers, not_found
 from service.api.security import Origin, Reader, TheService
 from service.cases.pages import Narrowing, case_page
+from service.cases.sameness import cases_at_place, links_of
 from service.evidence import access
 from service.store.tables import CaseRow, CaseState, CaseStepRow, Stage
 from vision.rules.kinds import KINDS
@@ -147,6 +148,36 @@ def get_history(case_id: Id, service: TheService, _who: Reader) -> list[StepBody
             )
             for row in session.scalars(query)
         ]
+
+
+class RelatedBody(BaseModel):
+    """A case and what it has to do with the one that was asked about."""
+
+    relation: Literal["possible_duplicate", "duplicate_of", "recurrence_of", "same_place"] = Field(
+        description="same_place: of the kind, at the place, at another time"
+    )
+    distance_m: float | None = Field(description="Between the two cameras")
+    case: CaseBody
+
+
+@router.get("/{case_id}/related", responses=answers(404))
+def list_related(case_id: Id, service: TheService, _who: Reader) -> list[RelatedBody]:
+    """Cases that may be the same, were there before, or are at the same place."""
+    with service.database.read() as session:
+        case = _find(session, case_id)
+        found: dict[str, RelatedBody] = {}
+        for link, other in links_of(session, case_id):
+            found[other.id] = RelatedBody.model_validate(
+                {
+                    "relation": link.relation,
+                    "distance_m": link.distance_m,
+                    "case": case_body(other),
+                }
+            )
+        for other in cases_at_place(session, case):
+            same = RelatedBody(relation="same_place", distance_m=None, case=case_body(other))
+            found.setdefault(other.id, same)
+        return list(found.values())
 
 
 @router.get("/{case_id}/evidence", responses=answers(404))

@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,13 +15,19 @@ from sqlalchemy.orm import Session
 
 from service.cases.events import CASE_CHANGED, CASE_CREATED, tell
 from service.cases.lifecycle import case_summary
+from service.cases.priority import priority_of
+from service.cases.sameness import Sameness, earlier_case_of, near_cases, open_case_of
 from service.evidence.files import EvidenceFiles, key_of
+from service.store.cameras import camera_of
 from service.store.database import Database
 from service.store.tables import (
+    CameraRow,
+    CaseLinkRow,
     CaseRow,
     CaseState,
     CaseStepRow,
     EvidenceRow,
+    Relation,
     Variant,
     ViolationRow,
 )
@@ -58,6 +64,7 @@ class Intake:
         files: Where evidence is kept.
         mask: Makes the masked version of evidence; what comes in is kept as the sealed one.
         clock: Tells aware wall-clock time.
+        same: When two violations are one case.
     """
 
     def __init__(
@@ -67,18 +74,20 @@ class Intake:
         *,
         mask: Mask,
         clock: Callable[[], datetime],
+        same: Sameness | None = None,
     ) -> None:
         self._database = database
         self._files = files
         self._mask = mask
         self._clock = clock
+        self._same = same or Sameness()
 
     def take(self, record: ViolationRecord, evidence: Mapping[str, Path]) -> None:
         """Keep a violation as it is known now, under its id.
 
-        The first time it opens a candidate case. The same told again changes nothing; what is
-        older than what is kept is passed over. Files come before rows: a row never names a file
-        that is not there.
+        The first time it opens a candidate case, or is counted with the open case of its place.
+        The same told again changes nothing; what is older than what is kept is passed over. Files
+        come before rows: a row never names a file that is not there.
 
         Args:
             record: The violation.
@@ -98,7 +107,7 @@ class Intake:
         ]
         now = self._clock()
         with self._database.write() as session:
-            opened, changed = _keep_violation(session, record, now)
+            opened, changed = _keep_violation(session, record, now, self._same)
             added = [one.role for one in kept if _keep_file(session, record.id, one, now)]
             if opened or changed or added:
                 case = session.get_one(CaseRow, _case_of(session, record.id))
@@ -147,7 +156,9 @@ def _known_files(session: Session, violation_id: str) -> set[tuple[str, str]]:
     return {(role, sha256) for role, sha256 in session.execute(query)}
 
 
-def _keep_violation(session: Session, record: ViolationRecord, now: datetime) -> tuple[bool, bool]:
+def _keep_violation(
+    session: Session, record: ViolationRecord, now: datetime, same: Sameness
+) -> tuple[bool, bool]:
     """Write a violation and its case.
 
     Returns:
@@ -165,31 +176,16 @@ def _keep_violation(session: Session, record: ViolationRecord, now: datetime) ->
         "updated_at": now,
     }
     violation = session.get(ViolationRow, record.id, with_for_update=True)
-    if violation is None and insert_new(
-        session,
-        CaseRow,
-        id=record.id,
-        state=CaseState.CANDIDATE,
-        confidence=record.confidence,
-        experimental=record.experimental,
-        started_at=record.started_at,
-        version=1,
-        **seen,
-    ):
-        session.add(ViolationRow(id=record.id, case_id=record.id, record=document, **seen))
-        session.flush()
-        _step(session, record, "raised", raised_at, case_id=record.id, state=CaseState.CANDIDATE)
-        if record.ended_at is not None:
-            _step(
-                session,
-                record,
-                "ended",
-                record.ended_at,
-                case_id=record.id,
-                state=CaseState.CANDIDATE,
-            )
-        return True, True
     if violation is None:
+        case = open_case_of(session, record, same)
+        if case is not None:
+            if _add_occurrence(session, case.id, record, document, seen):
+                return False, True
+        elif _open_case(session, record, seen, same):
+            session.add(ViolationRow(id=record.id, case_id=record.id, record=document, **seen))
+            session.flush()
+            _tell_start(session, record, "raised", case_id=record.id, state=CaseState.CANDIDATE)
+            return True, True
         violation = session.get_one(ViolationRow, record.id, with_for_update=True)
     if violation.record == document or _is_older(record, violation):
         return False, False
@@ -200,13 +196,101 @@ def _keep_violation(session: Session, record: ViolationRecord, now: datetime) ->
     violation.record = document
     violation.ended_at = record.ended_at
     violation.updated_at = now
-    if case.id == record.id:
+    if _is_newest(session, violation):
         case.ended_at = record.ended_at
+        case.updated_at = now
+    if case.id == record.id:
         case.confidence = record.confidence
         case.experimental = record.experimental
         case.updated_at = now
     session.flush()
     return False, True
+
+
+def _open_case(
+    session: Session, record: ViolationRecord, seen: Mapping[str, Any], same: Sameness
+) -> bool:
+    """Write the case that a violation opens; ``False`` if another writer was faster."""
+    camera = session.get(CameraRow, record.camera_id)
+    place = {} if camera is None else camera_of(camera).place_of(record.zone_id).told()
+    earlier = earlier_case_of(session, record, same)
+    recurrences = 0 if earlier is None else earlier.recurrences + 1
+    priority = priority_of(record.kind, place.get("assess_level"), recurrences)
+    opened = insert_new(
+        session,
+        CaseRow,
+        id=record.id,
+        state=CaseState.CANDIDATE,
+        confidence=record.confidence,
+        experimental=record.experimental,
+        started_at=record.started_at,
+        version=1,
+        priority=priority,
+        queue_at=seen["raised_at"] - timedelta(hours=priority),
+        place=place or None,
+        recurrence_of=None if earlier is None else earlier.id,
+        recurrences=recurrences,
+        **seen,
+    )
+    if not opened:
+        return False
+    links = [
+        (Relation.POSSIBLE_DUPLICATE, one.case_id, one.distance_m)
+        for one in near_cases(session, record, seen["raised_at"], same)
+    ]
+    if earlier is not None:
+        links.append((Relation.RECURRENCE_OF, earlier.id, 0.0))
+    for relation, other_id, metres in links:
+        session.add(
+            CaseLinkRow(
+                case_id=record.id,
+                other_id=other_id,
+                relation=relation,
+                distance_m=metres,
+                created_at=seen["created_at"],
+            )
+        )
+    return True
+
+
+def _add_occurrence(
+    session: Session,
+    case_id: str,
+    record: ViolationRecord,
+    document: Mapping[str, Any],
+    seen: Mapping[str, Any],
+) -> bool:
+    """Count a violation with an open case; ``False`` if another writer was faster."""
+    case = session.get_one(CaseRow, case_id, with_for_update=True)
+    if not insert_new(
+        session, ViolationRow, id=record.id, case_id=case_id, record=document, **seen
+    ):
+        return False
+    case.occurrences += 1
+    case.ended_at = record.ended_at
+    case.updated_at = seen["updated_at"]
+    state = CaseState(case.state)
+    _tell_start(session, record, "occurred_again", case_id=case_id, state=state)
+    session.flush()
+    return True
+
+
+def _is_newest(session: Session, violation: ViolationRow) -> bool:
+    """Whether a violation is the last one raised of its case."""
+    newer = select(ViolationRow.id).where(
+        ViolationRow.case_id == violation.case_id, ViolationRow.raised_at > violation.raised_at
+    )
+    return session.scalar(newer.limit(1)) is None
+
+
+def _tell_start(
+    session: Session, record: ViolationRecord, action: str, *, case_id: str, state: CaseState
+) -> None:
+    """Write into the history that a violation began, and ended if it did already."""
+    raised_at = record.raised_at or record.started_at
+    _step(session, record, action, raised_at, case_id=case_id, state=state)
+    if record.ended_at is not None:
+        _step(session, record, "ended", record.ended_at, case_id=case_id, state=state)
 
 
 def _is_older(record: ViolationRecord, violation: ViolationRow) -> bool:

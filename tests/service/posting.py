@@ -154,7 +154,7 @@ def record(number: int = 0, **changes: Any) -> ViolationRecord:
         "kind": "street_stall",
         "camera_id": "gate-3",
         "zone_id": "footway",
-        "box": (10.0, 20.0, 110.0, 220.0),
+        "box": (10.0 + 120.0 * number, 20.0, 110.0 + 120.0 * number, 220.0),
         "confidence": 0.75,
         "started_at": CREATED_AT,
         "last_seen_at": CREATED_AT + timedelta(seconds=60),
