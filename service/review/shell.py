@@ -29,7 +29,9 @@ LOG_OUT = f"{BASE}/log-out"
 LANGUAGE_COOKIE = "jiexu_language"
 STATIC = f"{BASE}/static"
 
-_HEAD = f'<link rel="stylesheet" href="{STATIC}/theme.css">'
+_HEAD = "".join(
+    f'<link rel="stylesheet" href="{STATIC}/{name}.css">' for name in ("theme", "screen")
+)
 
 
 def add_page(page: Page, pages: Sequence[Page]) -> None:

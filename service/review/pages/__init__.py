@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from service.review.page import Page
-from service.review.pages import queue
+from service.review.pages import queue, review
 
-PAGES: tuple[Page, ...] = (queue.PAGE,)
+PAGES: tuple[Page, ...] = (queue.PAGE, review.PAGE)

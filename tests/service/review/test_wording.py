@@ -11,9 +11,11 @@ import pytest
 import service.review
 from service.review.pages import PAGES
 from service.review.wording import Language, language_wished, wording
+from service.store.tables import CaseState
 
 ROOM = Path(service.review.__file__).parent
-USED = re.compile(r"""\bsay\(\s*"([a-z_.]+)"[,)]|\bt\("([a-z_]+)"[,)]""")
+SAID = re.compile(r"""\bsay\(\s*"([a-z_.]+)"[,)]""")
+SAID_IN_SCREEN = re.compile(r"""\bt\(['"]([a-z_]+)['"]\)""")
 
 
 def gaps(text: str) -> set[str]:
@@ -30,15 +32,20 @@ def test_both_languages_have_all_texts_with_the_same_gaps() -> None:
 
 
 def test_every_text_that_the_pages_say_is_there() -> None:
-    said = {
-        key
-        for source in ROOM.rglob("*.py")
-        for key, _ in USED.findall(source.read_text("utf-8"))
-        if key
-    }
+    texts = wording(Language.EN).texts
+    said = {key for source in ROOM.rglob("*.py") for key in SAID.findall(source.read_text("utf-8"))}
     assert said
-    assert said <= set(wording(Language.EN).texts)
-    assert {f"page.{page.name}" for page in PAGES} <= set(wording(Language.EN).texts)
+    assert said <= set(texts)
+    assert {f"page.{page.name}" for page in PAGES} <= set(texts)
+    assert {f"state.{state.value}" for state in CaseState} <= set(texts)
+
+
+def test_every_text_that_the_case_screen_says_is_there() -> None:
+    screen = [source.read_text("utf-8") for source in (ROOM / "screen").rglob("*.js")]
+    said = {f"desk.{key}" for source in screen for key in SAID_IN_SCREEN.findall(source)}
+    panels = {f"desk.panel_{name}" for name in ("reject", "kind", "help", "original", "alike")}
+    assert said
+    assert said | panels <= set(wording(Language.EN).texts)
 
 
 def test_a_gap_is_filled_and_a_missing_text_is_no_silence() -> None:

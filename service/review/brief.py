@@ -1,0 +1,175 @@
+"""A case as the screen shows it: everything that a reviewer decides by, in one document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.cases.review import shown_box_of
+from service.evidence.access import is_shown, link_to, list_evidence
+from service.review.visit import Visit
+from service.store.cameras import camera_of
+from service.store.tables import CameraRow, CaseRow, EvidenceRow, ViolationRow
+from vision.record import ViolationRecord
+from vision.rules.kinds import KINDS
+from vision.zones import Purpose
+
+PLACE_IOU = 0.2
+"""Boxes of one zone that overlap by so much, as intersection over union, are one place."""
+HISTORY = 6
+_LOOKED_AT = 40
+_UNKNOWN_COLOUR = "#5c677d"
+_SHORTEST_STRIP = 24
+_STRIP_SHARE = 32
+
+Box = Sequence[float]
+
+
+def brief_of(session: Session, case: CaseRow, visit: Visit, now: datetime) -> dict[str, Any]:
+    """A case for the screen, with links to its masked evidence, which is audited.
+
+    Args:
+        session: A writing session.
+        case: The case.
+        visit: Who looks at it.
+        now: Aware wall-clock time.
+    """
+    violation = session.get_one(ViolationRow, case.id)
+    record = ViolationRecord.model_validate(violation.record)
+    camera = session.get(CameraRow, case.camera_id)
+    box = shown_box_of(session, case)
+    kind = KINDS.get(case.kind)
+    return {
+        "id": case.id,
+        "version": case.version,
+        "state": case.state,
+        "stage": case.stage,
+        "kind": case.kind,
+        "kind_name": visit.say.kind(case.kind),
+        "colour": kind.colour if kind else _UNKNOWN_COLOUR,
+        "experimental": case.experimental,
+        "camera_id": case.camera_id,
+        "camera_name": camera_of(camera).name or case.camera_id if camera else case.camera_id,
+        "zone_id": case.zone_id,
+        "zone": _outline(camera, case.zone_id),
+        "confidence": case.confidence,
+        "box": box,
+        "started_at": _iso(case.started_at),
+        "raised_at": _iso(case.raised_at),
+        "last_seen_at": _iso(record.last_seen_at),
+        "ended_at": _iso(case.ended_at),
+        "still_at": [_iso(at) for at in record.still_at],
+        "dwell_s": record.dwell_s,
+        "rule": record.rule.name,
+        "rule_dwell_s": _number(record.rule.settings.get("dwell_s")),
+        "frames_seen": record.frames_seen,
+        "signs": list(record.signs),
+        "classes": list(record.class_names),
+        "basis": record.basis,
+        "model": record.model.name,
+        "verification": record.verification,
+        "occurrences": case.occurrences,
+        "recurrences": case.recurrences,
+        "priority": case.priority,
+        "evidence": _evidence(session, case.id, visit, now),
+        "history": same_place(session, case, box),
+    }
+
+
+def same_place(session: Session, case: CaseRow, box: Box | None) -> list[dict[str, Any]]:
+    """Other cases of the same place, newest first.
+
+    The place is the zone of the camera, and in it where the boxes overlap.
+    """
+    query = (
+        select(CaseRow, ViolationRow.record)
+        .join(ViolationRow, ViolationRow.id == CaseRow.id)
+        .where(
+            CaseRow.camera_id == case.camera_id,
+            CaseRow.zone_id == case.zone_id,
+            CaseRow.id != case.id,
+        )
+        .order_by(CaseRow.raised_at.desc(), CaseRow.id.desc())
+        .limit(_LOOKED_AT)
+    )
+    found = []
+    for other, record in session.execute(query):
+        theirs = other.box or record["box"]
+        if box is None or overlap(box, theirs) >= PLACE_IOU:
+            found.append(
+                {
+                    "id": other.id,
+                    "state": other.state,
+                    "kind": other.kind,
+                    "raised_at": _iso(other.raised_at),
+                }
+            )
+        if len(found) == HISTORY:
+            break
+    return found
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes ``x1, y1, x2, y2``."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return shared / (areas - shared)
+
+
+def caption_height(width: int) -> int:
+    """Height in pixels of the strip with text below an evidence picture of this width."""
+    return max(_SHORTEST_STRIP, round(width / _STRIP_SHARE))
+
+
+def _evidence(session: Session, case_id: str, visit: Visit, now: datetime) -> dict[str, Any]:
+    """The newest file of each role: masked where there is one, else the fact of the original."""
+    found: dict[str, Any] = {}
+    rows = list_evidence(session, case_id, visit.principal.actor, visit.origin, now)
+    for row in rows:
+        if row.superseded_at is not None:
+            continue
+        known = found.setdefault(row.role, {"url": None, "original": None})
+        if is_shown(row):
+            known |= _picture(row) | {
+                "url": link_to(visit.service, row, visit.principal.actor, now).path
+            }
+        elif row.removed_at is None:
+            known |= {"original": row.id, "media_type": row.media_type}
+    return found
+
+
+def _picture(row: EvidenceRow) -> dict[str, Any]:
+    strip = caption_height(row.width) if row.role in {"scene", "before", "after"} else 0
+    return {
+        "width": row.width,
+        "height": row.height,
+        "frame_height": max(1, row.height - strip),
+        "media_type": row.media_type,
+        "taken_at": _iso(row.taken_at),
+    }
+
+
+def _outline(camera: CameraRow | None, zone_id: str) -> dict[str, Any] | None:
+    if camera is None:
+        return None
+    for zone in camera_of(camera).zones:
+        if zone.id == zone_id:
+            closed = zone.purpose is not Purpose.HOARDING_LINE
+            return {"points": [list(point) for point in zone.points], "closed": closed}
+    return None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

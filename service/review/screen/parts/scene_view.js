@@ -1,0 +1,83 @@
+// The scene with zone and box drawn over it; the box can be corrected with mouse, pen or finger.
+const SMALLEST = 6;
+
+export const SceneView = {
+  props: { file: Object, box: Array, zone: Object, colour: String, label: String, editing: Boolean, t: Function },
+  emits: ["change"],
+  data: () => ({ drag: null }),
+  computed: {
+    width() { return this.file.width; },
+    height() { return this.file.frame_height; },
+    stroke() { return Math.max(2, this.width / 480); },
+    grip() { return Math.max(8, this.width / 110); },
+    outline() {
+      return this.zone ? this.zone.points.map(([x, y]) => `${x * this.width},${y * this.height}`).join(" ") : "";
+    },
+    corners() {
+      if (!this.box) return [];
+      const [x1, y1, x2, y2] = this.box;
+      return [
+        { name: "nw", x: x1, y: y1 }, { name: "ne", x: x2, y: y1 },
+        { name: "sw", x: x1, y: y2 }, { name: "se", x: x2, y: y2 },
+      ];
+    },
+  },
+  methods: {
+    place(event) {
+      const point = new DOMPoint(event.clientX, event.clientY);
+      const { x, y } = point.matrixTransform(this.$refs.over.getScreenCTM().inverse());
+      return [Math.min(Math.max(x, 0), this.width), Math.min(Math.max(y, 0), this.height)];
+    },
+    begin(event, grip) {
+      if (!this.editing) return;
+      event.preventDefault();
+      this.$refs.over.setPointerCapture(event.pointerId);
+      this.drag = { grip, from: this.place(event), box: this.box ? [...this.box] : null };
+    },
+    move(event) {
+      if (!this.drag) return;
+      const [x, y] = this.place(event);
+      const { grip, from, box } = this.drag;
+      if (grip === "new" || !box) return this.$emit("change", this.ordered([from[0], from[1], x, y]));
+      let [x1, y1, x2, y2] = box;
+      if (grip === "all") {
+        const dx = Math.min(Math.max(x - from[0], -x1), this.width - x2);
+        const dy = Math.min(Math.max(y - from[1], -y1), this.height - y2);
+        return this.$emit("change", [x1 + dx, y1 + dy, x2 + dx, y2 + dy]);
+      }
+      if (grip.includes("w")) x1 = x; else x2 = x;
+      if (grip.includes("n")) y1 = y; else y2 = y;
+      return this.$emit("change", this.ordered([x1, y1, x2, y2]));
+    },
+    end() {
+      if (!this.drag) return;
+      const before = this.drag.box;
+      this.drag = null;
+      const box = this.box;
+      if (box && (box[2] - box[0] < SMALLEST || box[3] - box[1] < SMALLEST)) this.$emit("change", before);
+    },
+    ordered([x1, y1, x2, y2]) {
+      return [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)];
+    },
+  },
+  template: `
+    <div class="jx-picture">
+      <img class="jx-fit" :src="file.url" :alt="label" decoding="sync" draggable="false">
+      <svg ref="over" class="jx-fit jx-over" :class="{ 'jx-editing': editing }"
+        :viewBox="'0 0 ' + width + ' ' + file.height" preserveAspectRatio="xMidYMid meet" aria-hidden="true"
+        @pointerdown="begin($event, 'new')" @pointermove="move" @pointerup="end" @pointercancel="end">
+        <template v-if="outline">
+          <component :is="zone.closed ? 'polygon' : 'polyline'" :points="outline" class="jx-zone" :stroke-width="stroke" />
+        </template>
+        <template v-if="box">
+          <rect :x="box[0]" :y="box[1]" :width="Math.max(0, box[2] - box[0])" :height="Math.max(0, box[3] - box[1])"
+            class="jx-box" :stroke="colour" :stroke-width="stroke * 1.5" @pointerdown.stop="begin($event, 'all')" />
+          <template v-if="editing">
+            <rect v-for="one in corners" :key="one.name" class="jx-grip" :class="'jx-' + one.name" :fill="colour"
+              :x="one.x - grip / 2" :y="one.y - grip / 2" :width="grip" :height="grip"
+              @pointerdown.stop="begin($event, one.name)" />
+          </template>
+        </template>
+      </svg>
+    </div>`,
+};
