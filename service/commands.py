@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from service.cases.commands import catalogue_app
 from vision.cli import console
 from vision.errors import ConfigError
 
@@ -33,6 +34,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("backup")(backup)
     app.command("restore")(restore)
     app.add_typer(user_app)
+    app.add_typer(catalogue_app)
 
 
 def serve(

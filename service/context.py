@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from service.auth.logins import LoginTimes
 from service.auth.oidc import OidcProvider
 from service.cameras.reach import AddressPolicy
+from service.cases.catalogue import Filing, load_catalogue
 from service.cases.deadlines import WorkTime
 from service.cases.review import ReviewRules
 from service.evidence.files import EvidenceFiles
@@ -58,16 +59,22 @@ class Service:
         return LoginTimes(self.settings.logins.idle_s, self.settings.logins.whole_s)
 
     @cached_property
+    def filing(self) -> Filing:
+        """How confirmed cases get their class and their deadline."""
+        zone, calendar = ZoneInfo(self.settings.timezone), load_calendar(self.settings.calendar)
+        catalogue = load_catalogue(self.settings.catalogue)
+        return Filing(catalogue, WorkTime(SiteClock(zone, calendar), catalogue.hours))
+
+    @property
     def worktime(self) -> WorkTime:
         """When people work here: deadlines are counted by it."""
-        zone, calendar = ZoneInfo(self.settings.timezone), load_calendar(self.settings.calendar)
-        return WorkTime(SiteClock(zone, calendar))
+        return self.filing.worktime
 
     @cached_property
     def review_rules(self) -> ReviewRules:
         """How candidates are reviewed."""
         given = self.settings.review
-        return ReviewRules(given.double_share, given.undo_s, given.lease_s)
+        return ReviewRules(given.double_share, given.undo_s, given.lease_s, self.filing)
 
     @property
     def address_policy(self) -> AddressPolicy:

@@ -119,6 +119,7 @@ def serve(settings: ServiceSettings) -> None:
     # The server raises the signal again when it has ended: that must not end us at once.
     signal.signal(signal.SIGTERM, _end)
     service, watched, detectors = open_service(settings)
+    log.info("cases are filed by the catalogue %s", service.filing.catalogue.id)
     offered = offer_token(service.database, settings.data, now())
     if offered is not None:
         log.warning("there is no user yet: make the first admin with the token in %s", offered)

@@ -173,6 +173,7 @@ class ServiceSettings(BaseSettings):
         models: Folder or file of the model registry; the one that ships without it.
         timezone: IANA name; schedules, permits and stages go by it.
         calendar: Working days and holidays: name of a shipped calendar, or a file.
+        catalogue: Case catalogue: name of a shipped one, or a file.
         limits: What requests may ask for.
         logins: How long logins last.
         oidc: Logging in at an OpenID provider, besides passwords; needs ``public_url``.
@@ -201,6 +202,7 @@ class ServiceSettings(BaseSettings):
     models: Path | None = None
     timezone: str = "Asia/Shanghai"
     calendar: str = "cn"
+    catalogue: str = "gb30428.2-2013"
     limits: Limits = Limits()
     logins: Logins = Logins()
     oidc: Oidc | None = None

@@ -16,10 +16,11 @@ from service.api.fields import Id, InOrder, States, Text, narrowing_of
 from service.api.paging import Cursor, Limit, PageBody, cursor_of, position_of
 from service.api.problem import answers, not_found
 from service.api.security import Origin, Reader, TheService
+from service.cases.deadlines import LimitClock
 from service.cases.pages import Narrowing, case_page
 from service.cases.sameness import cases_at_place, links_of
 from service.evidence import access
-from service.store.tables import CaseRow, CaseState, CaseStepRow, Stage
+from service.store.tables import CaseRow, CaseState, CaseStepRow, EvidenceRow, Stage
 from vision.rules.kinds import KINDS
 
 router = APIRouter(prefix="/cases", tags=["cases"], responses=answers(401, 403))
@@ -148,6 +149,52 @@ def get_history(case_id: Id, service: TheService, _who: Reader) -> list[StepBody
             )
             for row in session.scalars(query)
         ]
+
+
+class ClassBody(BaseModel):
+    """What a case is filed under, or would be if it were confirmed now."""
+
+    code_system: str
+    code: str
+    name: str
+    file_when: str = Field(description="Condition to file it")
+    close_when: str = Field(description="Condition to close it")
+    limit_amount: float | None = Field(description="How long handling may take")
+    limit_clock: LimitClock | None = Field(description="Hours or days of what")
+    evidence: list[str] = Field(description="What must be there to file it")
+    missing: list[str] = Field(description="What of it is not there")
+    inferred: bool = Field(description="The code was concluded, not read in print")
+
+
+@router.get(
+    "/{case_id}/class", responses=answers(404) | {204: {"description": "There is no such class"}}
+)
+def get_class(
+    case_id: Id, service: TheService, _who: Reader, response: Response
+) -> ClassBody | None:
+    """The class of the city's catalogue that a case belongs to."""
+    with service.database.read() as session:
+        case = _find(session, case_id)
+        one = service.filing.class_of(session, case)
+        kept = select(EvidenceRow.role).where(
+            EvidenceRow.case_id == case_id, EvidenceRow.removed_at.is_(None)
+        )
+        roles = set(session.scalars(kept))
+    if one is None:
+        response.status_code = 204
+        return None
+    return ClassBody(
+        code_system=service.filing.catalogue.id,
+        code=one.code,
+        name=one.name,
+        file_when=one.file_when,
+        close_when=one.close_when,
+        limit_amount=None if one.limit is None else one.limit.amount,
+        limit_clock=None if one.limit is None else one.limit.clock,
+        evidence=list(one.evidence),
+        missing=one.missing(roles),
+        inferred=one.inferred,
+    )
 
 
 class RelatedBody(BaseModel):

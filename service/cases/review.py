@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.cases.catalogue import Filing
 from service.cases.claims import NotForReview, Reviewer, check_reviewable
 from service.cases.lifecycle import Action, NoSuchCase, StepRefused, hold, note, take_step
 from service.cases.reasons import REASONS
@@ -94,11 +95,13 @@ class ReviewRules:
         double_share: Share of cases that two reviewers decide, 0 to 1.
         undo_s: How long a decision can be taken back; a case is not sent before.
         lease_s: How long a claim holds.
+        filing: Gives confirmed cases their class and deadline; they get none without it.
     """
 
     double_share: float = 0.0
     undo_s: float = 60.0
     lease_s: float = 300.0
+    filing: Filing | None = None
 
 
 class UndoRefused(JiexuError):  # noqa: N818 - says what is so
@@ -183,6 +186,9 @@ def decide(
         details |= {"kind_before": case.kind, "kind_after": kind}
         case.kind = kind
         case.box = _agreed_box(decision, earlier, shown_box)
+        if rules.filing is not None:
+            rules.filing.file(session, case, at)
+            details |= {"code_system": case.code_system, "code": case.code}
         action = Action.CONFIRM
     else:
         details |= {"reason": decision.reason}

@@ -42,6 +42,7 @@ ACCESS: dict[str, tuple[Role | str, Scope | None]] = {
     "GET /api/v1/cases/{case_id}": (VIEWER, READ),
     "GET /api/v1/cases/{case_id}/history": (VIEWER, READ),
     "GET /api/v1/cases/{case_id}/related": (VIEWER, READ),
+    "GET /api/v1/cases/{case_id}/class": (VIEWER, READ),
     "GET /api/v1/cases/{case_id}/evidence": (VIEWER, READ),
     "POST /api/v1/cases/{case_id}/claim": (REVIEWER, None),
     "POST /api/v1/cases/{case_id}/release": (REVIEWER, None),

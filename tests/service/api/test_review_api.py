@@ -148,3 +148,31 @@ def test_supervisors_take_steps_by_hand_and_say_why(serving: Serving) -> None:
         .json()["items"]
     )
     assert (line["subject"], line["reason"]) == ("case:case-0", "a test")
+
+
+@pytest.mark.usefixtures("queued")
+def test_the_class_of_a_case_says_what_it_needs(serving: Serving) -> None:
+    client = serving.user(Role.VIEWER)
+    found = client.get(PATH.format(0, "class")).json()
+    assert (found["code_system"], found["code"]) == ("gb30428.2-2013", "0401")
+    assert (found["limit_amount"], found["limit_clock"]) == (2.0, "urgent_hour")
+    assert found["missing"] == ["scene", "crop"]
+    with serving.service.database.write() as session:
+        session.get_one(CaseRow, "case-1").kind = "standing_object"
+    assert client.get(PATH.format(1, "class")).status_code == 204
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_confirmed_case_has_code_and_deadline(serving: Serving) -> None:
+    case = post(serving.user(Role.REVIEWER), 0, "decisions", 1, verdict="confirm").json()
+    assert (case["code_system"], case["code"]) == ("gb30428.2-2013", "0401")
+    assert case["deadline_at"] is not None
+
+
+@pytest.mark.usefixtures("queued")
+def test_related_cases_are_those_that_are_linked_or_there(serving: Serving) -> None:
+    client = serving.user(Role.REVIEWER)
+    same = {"verdict": "reject", "reason": "duplicate", "duplicate_of": "case-1"}
+    assert post(client, 0, "decisions", 1, **same).status_code == 200
+    (related,) = client.get(PATH.format(1, "related")).json()
+    assert (related["relation"], related["case"]["id"]) == ("duplicate_of", "case-0")
