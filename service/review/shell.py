@@ -30,7 +30,8 @@ LANGUAGE_COOKIE = "jiexu_language"
 STATIC = f"{BASE}/static"
 
 _HEAD = "".join(
-    f'<link rel="stylesheet" href="{STATIC}/{name}.css">' for name in ("theme", "screen")
+    f'<link rel="stylesheet" href="{STATIC}/{name}.css">'
+    for name in ("theme", "screen", "supervision")
 )
 
 

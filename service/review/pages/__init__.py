@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from service.review.page import Page
-from service.review.pages import queue, review
+from service.review.pages import audit, keys, queue, review, users, wall
 
-PAGES: tuple[Page, ...] = (queue.PAGE, review.PAGE)
+PAGES: tuple[Page, ...] = (
+    queue.PAGE,
+    review.PAGE,
+    wall.PAGE,
+    users.PAGE,
+    keys.PAGE,
+    audit.PAGE,
+)

@@ -1,0 +1,1 @@
+"""Elements that do their work in the browser; each has its script beside it."""
