@@ -6,7 +6,7 @@ const REST_MS = 400;
 export default {
   template: `
     <div>
-      <div class="jx-bar jx-wall-bar" role="search">
+      <div class="jx-strip jx-wall-bar" role="search">
         <label class="jx-find">
           <span class="jx-unseen">{{ texts.find }}</span>
           <input type="search" v-model.trim="wanted" :placeholder="texts.find" />
@@ -23,20 +23,20 @@ export default {
       </div>
       <p v-if="!shown.length" class="jx-empty">{{ tiles.length ? texts.nothing : texts.none }}</p>
       <ul class="jx-wall" :aria-label="texts.cameras">
-        <li v-for="one in shown" :key="one.id" class="jx-tile" :class="'jx-tone-' + one.tone">
-          <button type="button" class="jx-tile-picture" :data-camera="one.id" ref="pictures"
+        <li v-for="one in shown" :key="one.id" class="jx-camera" :class="'jx-tone-' + one.tone">
+          <button type="button" class="jx-camera-picture" :data-camera="one.id" ref="pictures"
               @click="open(one)" :aria-label="texts.enlarge + ' ' + one.name">
             <img v-if="pictures[one.id]" :src="pictures[one.id].url" alt="" />
-            <span v-else class="jx-tile-none">{{ faults[one.id] || texts.loading }}</span>
-            <span v-if="pictures[one.id]" class="jx-tile-time">{{ clock(pictures[one.id].takenAt) }}</span>
+            <span v-else class="jx-camera-none">{{ faults[one.id] || texts.loading }}</span>
+            <span v-if="pictures[one.id]" class="jx-camera-time">{{ clock(pictures[one.id].takenAt) }}</span>
           </button>
-          <div class="jx-tile-text">
-            <div class="jx-tile-head">
+          <div class="jx-camera-text">
+            <div class="jx-camera-head">
               <b :title="one.id">{{ one.name }}</b>
               <span class="jx-badge" :class="'jx-' + one.tone">{{ one.state }}</span>
             </div>
-            <div class="jx-tile-detail" :title="one.detail">{{ one.detail }}</div>
-            <div class="jx-tile-foot">
+            <div class="jx-camera-detail" :title="one.detail">{{ one.detail }}</div>
+            <div class="jx-camera-foot">
               <span>{{ one.cases }}</span>
               <a v-if="zones" :href="zones + encodeURIComponent(one.id)">{{ texts.zones }}</a>
             </div>
@@ -47,7 +47,7 @@ export default {
           :aria-label="enlarged ? enlarged.name : ''">
         <template v-if="enlarged">
           <img v-if="pictures[enlarged.id]" :src="pictures[enlarged.id].url" :alt="enlarged.name" />
-          <p v-else class="jx-tile-none">{{ faults[enlarged.id] || texts.loading }}</p>
+          <p v-else class="jx-camera-none">{{ faults[enlarged.id] || texts.loading }}</p>
           <div class="jx-large-foot">
             <b>{{ enlarged.name }}</b><span>{{ enlarged.id }}</span>
             <span v-if="pictures[enlarged.id]">{{ clock(pictures[enlarged.id].takenAt) }}</span>

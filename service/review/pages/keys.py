@@ -37,7 +37,7 @@ async def build(visit: Visit) -> None:
             for key in found:
                 _key(visit, key, listed.refresh)
 
-    with tag("div", classes="jx-bar"):
+    with tag("div", classes="jx-strip"):
         tag("p", say("keys.hint"), classes="jx-hint")
         with button("", lambda: _make(visit, listed.refresh), classes="jx-primary"):
             icon("key")
@@ -99,7 +99,7 @@ def _make(visit: Visit, changed: Callable[[], object]) -> None:
     asked = ask(visit, say("keys.new"), say("keys.make"), send)
     with asked.form:
         name = ui.input(say("keys.what_for")).props("outlined autofocus maxlength=128")
-        with tag("fieldset", classes="jx-choices"):
+        with tag("fieldset", classes="jx-options"):
             tag("legend", say("keys.scopes"))
             means = say.part("scope_means.")
             names = say.part("scope.")
@@ -108,7 +108,7 @@ def _make(visit: Visit, changed: Callable[[], object]) -> None:
                 for scope in Scope
             }
         spans = {days: say("keys.days", days=days) for days in DAYS} | {0: say("keys.for_good")}
-        with tag("fieldset", classes="jx-choices"):
+        with tag("fieldset", classes="jx-options"):
             tag("legend", say("keys.lasts"))
             lasts = ui.radio(spans, value=DAYS[-1]).props("dense inline")
     asked.dialog.open()
@@ -123,7 +123,7 @@ def _show(visit: Visit, made: NewKeyBody) -> None:
 
     asked = ask(visit, say("keys.made", name=made.name), say("keys.kept"), done, may_cancel=False)
     with asked.form:
-        tag("p", say("keys.once"), classes="jx-note")
+        tag("p", say("keys.once"), classes="jx-caution")
         with tag("div", classes="jx-secret"):
             tag("code", made.key, tabindex="0", aria_label=say("keys.key"))
             icon_button("content_copy", say("keys.copy"), lambda: ui.clipboard.write(made.key))

@@ -33,7 +33,7 @@ async def build(visit: Visit) -> None:
             for user in found:
                 _user(visit, user, listed.refresh)
 
-    with tag("div", classes="jx-bar"):
+    with tag("div", classes="jx-strip"):
         tag("p", say("users.hint"), classes="jx-hint")
         with button("", lambda: _make(visit, listed.refresh), classes="jx-primary"):
             icon("person_add")
@@ -138,7 +138,7 @@ def _role(visit: Visit, chosen: Role) -> ui.radio:
     say = visit.say
     means = say.part("role_means.")
     names = {role.value: f"{say.part('role.')[role]}: {means[role]}" for role in Role}
-    with tag("fieldset", classes="jx-choices"):
+    with tag("fieldset", classes="jx-options"):
         tag("legend", say("users.role"))
         return ui.radio(names, value=chosen.value).props("dense")
 

@@ -13,7 +13,7 @@ from service.cameras.sink import CameraHealth
 from service.cameras.states import SourceState
 from service.review.components.camera_wall import CameraWall
 from service.review.local import how_long
-from service.review.page import Page
+from service.review.page import BASE, Page
 from service.review.visit import Visit
 from service.review.wording import Wording
 from service.store.cameras import camera_of
@@ -34,7 +34,8 @@ _TONES = {
 async def build(visit: Visit) -> None:
     """Put the tiles on the page, and keep them up to date."""
     place = visit.service.settings.timezone
-    wall = CameraWall(visit.say.part("wall."), f"{PREFIX}/cameras/", place, None)
+    zones = f"{BASE}/zones?camera=" if visit.may(Role.SUPERVISOR) else None
+    wall = CameraWall(visit.say.part("wall."), f"{PREFIX}/cameras/", place, zones)
 
     async def refresh() -> None:
         wall.show(await visit.ask(Role.VIEWER, _tiles, visit))

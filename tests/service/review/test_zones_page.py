@@ -1,0 +1,152 @@
+"""The zone editor: drawn by mouse and by keyboard, judged as the API judges, never over others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from served_pages import ServedPages
+
+from service.store.cameras import add_camera, camera_of, change_camera
+from service.store.tables import CameraRow, Role
+from vision.site import Camera
+from vision.zones import Purpose, Zone
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+BAYS = Zone(id="bays", purpose=Purpose.PARKING_BAY, points=((0.6, 0.6), (0.9, 0.6), (0.9, 0.9)))
+
+
+@pytest.fixture
+def editor(window: BrowserContext, pages: ServedPages, request: pytest.FixtureRequest) -> Page:
+    """The editor of a new camera, before a picture from a file."""
+    name = request.node.name.replace("test_", "")[:40]
+    with pages.database.write() as session:
+        add_camera(session, Camera(id=name, zones=(BAYS,)), datetime.now(UTC), enabled=False)
+    pages.log_in(window, Role.SUPERVISOR)
+    page = window.new_page()
+    page.goto(f"/ui/zones?camera={name}")
+    expect(page.locator("svg polygon")).to_have_count(1)
+    return page
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "street.png"
+    cv2.imwrite(str(path), np.full((480, 640, 3), 90, np.uint8))
+    return path
+
+
+def stored(page: Page, pages: ServedPages) -> Camera:
+    with pages.database.read() as session:
+        return camera_of(session.get_one(CameraRow, page.url.partition("camera=")[2]))
+
+
+def at(page: Page, x: float, y: float) -> tuple[float, float]:
+    box = page.locator(".jx-canvas svg").bounding_box()
+    assert box is not None
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def choose_purpose(page: Page, name: str) -> None:
+    page.get_by_role("button", name="Draw a zone").click()
+    page.get_by_role("menuitem", name=name).or_(
+        page.locator(".q-menu .q-item", has_text=name)
+    ).first.click()
+    expect(page.locator(".jx-canvas-draws")).to_be_visible()
+
+
+def test_a_polygon_is_drawn_and_moved_by_mouse_then_saved(
+    editor: Page, pages: ServedPages, picture: Path
+) -> None:
+    editor.get_by_label("Picture from a file").set_input_files(picture)
+    expect(editor.get_by_text("street.png")).to_be_visible()
+    choose_purpose(editor, "Footway")
+    for point in ((0.1, 0.2), (0.4, 0.2), (0.4, 0.5), (0.1, 0.5)):
+        editor.mouse.click(*at(editor, *point), delay=30)
+    editor.keyboard.press("Enter")
+    card = editor.get_by_role("article").filter(has_text="footway")
+    expect(card.get_by_label("Name")).to_have_value("footway")
+
+    editor.mouse.move(*at(editor, 0.4, 0.5))
+    editor.mouse.down()
+    editor.mouse.move(*at(editor, 0.45, 0.6), steps=4)
+    editor.mouse.up()
+    editor.mouse.move(*at(editor, 0.25, 0.2))
+    editor.mouse.down()
+    editor.mouse.move(*at(editor, 0.25, 0.1), steps=4)
+    editor.mouse.up()
+    expect(editor.locator("[data-point]")).to_have_count(5)
+    editor.get_by_role("button", name="Save").click()
+    expect(editor.get_by_text("hold from now on")).to_be_visible()
+    zone = stored(editor, pages).zones[1]
+    assert zone.purpose is Purpose.FOOTWAY
+    assert np.allclose(
+        zone.points, [(0.1, 0.2), (0.25, 0.1), (0.4, 0.2), (0.45, 0.6), (0.1, 0.5)], atol=0.01
+    )
+
+
+def test_everything_can_be_done_by_keyboard(editor: Page, pages: ServedPages) -> None:
+    choose_purpose(editor, "Hoarding line")
+    editor.get_by_role("button", name="Put one in the middle").press("Enter")
+    editor.get_by_label("Length").fill("120")
+    editor.get_by_label("Length").blur()
+    point = editor.locator("[data-point='0']")
+    point.focus()
+    point.press("Shift+ArrowLeft")
+    point.press("ArrowUp")
+    point.press("Insert")
+    expect(editor.locator("[data-point]")).to_have_count(3)
+    editor.keyboard.press("Control+z")
+    expect(editor.locator("[data-point]")).to_have_count(2)
+    editor.keyboard.press("Control+Shift+z")
+    expect(editor.locator("[data-point]")).to_have_count(3)
+    editor.get_by_role("button", name="Save").press("Enter")
+    expect(editor.get_by_text("hold from now on")).to_be_visible()
+    zone = stored(editor, pages).zones[1]
+    assert (zone.purpose, zone.length_m) == (Purpose.HOARDING_LINE, 120)
+    assert zone.points[0] == (0.25, 0.495)
+
+
+def test_what_is_wrong_is_told_at_the_zone_and_cannot_be_saved(editor: Page) -> None:
+    choose_purpose(editor, "Green")
+    for point in ((0.1, 0.1), (0.4, 0.4), (0.4, 0.1), (0.1, 0.4)):
+        editor.mouse.click(*at(editor, *point), delay=30)
+    editor.keyboard.press("Enter")
+    card = editor.get_by_role("article").filter(has_text="green")
+    expect(card.get_by_role("alert")).to_have_text("It crosses itself.")
+    expect(editor.get_by_role("button", name="Save")).to_be_disabled()
+    name = card.get_by_label("Name")
+    name.fill("bays")
+    name.blur()
+    expect(editor.get_by_text("Another zone has this name.")).to_have_count(2)
+    editor.get_by_role("button", name="Undo").click()
+    editor.get_by_role("button", name="Undo").click()
+    expect(editor.get_by_role("article")).to_have_count(1)
+
+
+def test_what_someone_else_drew_is_not_lost(editor: Page, pages: ServedPages) -> None:
+    choose_purpose(editor, "Green")
+    editor.get_by_role("button", name="Put one in the middle").click()
+    theirs = Zone(id="theirs", purpose=Purpose.SITE, points=BAYS.points)
+    name = editor.url.partition("camera=")[2]
+    with pages.database.write() as session:
+        row = session.get_one(CameraRow, name)
+        camera = camera_of(row).model_copy(update={"zones": (theirs,)})
+        change_camera(row, camera, datetime.now(UTC), enabled=False)
+    editor.get_by_role("button", name="Save").click()
+    dialog = editor.get_by_role("dialog", name="Someone changed this camera meanwhile")
+    dialog.get_by_role("button", name="Take theirs").click()
+    expect(editor.get_by_role("article").filter(has_text="theirs")).to_be_visible()
+    assert stored(editor, pages).zones == (theirs,)
+
+
+def test_reviewers_draw_nothing(window: BrowserContext, pages: ServedPages) -> None:
+    pages.log_in(window, Role.REVIEWER)
+    answer = window.request.get("/ui/zones")
+    assert answer.status == 403
