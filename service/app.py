@@ -48,7 +48,7 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    metrics = Metrics(service.database, service.clock, service.live)
+    metrics = Metrics(service.database, service.clock, service.live, service.detector_counts)
     app.state.service = service
     app.state.metrics = metrics
     inspector = service.inspector

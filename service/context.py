@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from service.auth.logins import LoginTimes
 from service.auth.oidc import OidcProvider
+from service.cameras.counts import DetectorCounts
 from service.cameras.reach import AddressPolicy
 from service.cases.catalogue import Filing, load_catalogue
 from service.cases.deadlines import WorkTime
@@ -37,6 +38,7 @@ class Service:
         inspector: Detector for pictures on demand; ``None`` where there is none.
         detector_fault: Says why the detector is not to be trusted now, ``None`` if it is; not
             asked where it is ``None`` itself.
+        detector_counts: Tells what detectors have done, by model; ``None`` where there are none.
         oidc: OpenID provider to log in at; ``None`` where there is none.
         replays: Kept looks, and what they would have given; ``None`` where none are kept.
         clock: Tells aware wall-clock time.
@@ -50,6 +52,7 @@ class Service:
     live: Live | None = None
     inspector: Inspector | None = None
     detector_fault: Callable[[], str | None] | None = None
+    detector_counts: Callable[[], Mapping[str, DetectorCounts]] | None = None
     oidc: OidcProvider | None = None
     replays: Replays | None = None
 

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from service.cameras.canary import Canary
+from service.cameras.counts import DetectorCounts
 from service.cameras.inference import DetectorProcess
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
@@ -80,6 +81,16 @@ class Detectors:
         """Which detectors failed their last canary, and how; ``None`` where none did."""
         told = [f"model {name}: {detail}" for name, detail in sorted(self._faults.items())]
         return "; ".join(told) or None
+
+    def counts(self) -> dict[str, DetectorCounts]:
+        """What the detectors have done since they were opened, by model."""
+        with self._lock:
+            detectors = dict(self._open)
+        return {
+            name: detector.counts()
+            for name, detector in detectors.items()
+            if isinstance(detector, DetectorProcess)
+        }
 
     def close(self) -> None:
         """End all processes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from service.cameras.counts import LiveCounts
 from service.cameras.pushed import Pushed, Snapshot
 from service.cameras.sink import CameraHealth
 from vision.detect.detections import Detections
@@ -26,6 +27,10 @@ class Live(Protocol):
 
     def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
         """Take in a picture of a camera that has no source of its own."""
+        ...
+
+    def counts(self) -> LiveCounts:
+        """What has happened since the start."""
         ...
 
     def settings_changed(self, camera_id: str) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
+from service.cameras.counts import DetectorCounts
 from service.cameras.sink import SourceState
 from service.live import Live
 from service.store.database import Database
 from service.store.tables import CameraRow, CaseRow, CaseState, EventRow, EvidenceRow
 from vision.observe.look import Health
+
+LAG_CASES = 200
+"""So many of the newest cases tell how long storing takes."""
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -26,10 +31,15 @@ class Metrics:
         database: Store; what lies in it is counted when the metrics are read.
         clock: Tells aware wall-clock time.
         live: The cameras that are watched, if any are.
+        detectors: Tells what the detectors have done, by model, if there are any.
     """
 
     def __init__(
-        self, database: Database, clock: Callable[[], datetime], live: Live | None = None
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        live: Live | None = None,
+        detectors: Callable[[], Mapping[str, DetectorCounts]] | None = None,
     ) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
@@ -47,8 +57,12 @@ class Metrics:
         )
         ProcessCollector(registry=self.registry)
         self.registry.register(_Stored(database))
+        self.registry.register(_IntakeLag(database, clock))
         if live is not None:
             self.registry.register(_Watched(database, live, clock))
+            self.registry.register(_Looks(live))
+        if detectors is not None:
+            self.registry.register(_Detectors(detectors))
 
 
 class _Stored(Collector):
@@ -91,6 +105,117 @@ class _Stored(Collector):
         yield GaugeMetricFamily(
             "jiexu_last_event", "Number of the newest event", float(number or 0)
         )
+
+
+class _IntakeLag(Collector):
+    """How long after they were raised violations were stored."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing: the registry need not ask the database when it is set up."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Median and longest of the cases raised in the last hour, the newest of them."""
+        newest = (
+            select(CaseRow.raised_at, CaseRow.created_at)
+            .where(CaseRow.raised_at >= self._clock() - timedelta(hours=1))
+            .order_by(CaseRow.raised_at.desc(), CaseRow.id.desc())
+            .limit(LAG_CASES)
+        )
+        with self._database.read() as session:
+            lags_s = [
+                (created_at - raised_at).total_seconds()
+                for raised_at, created_at in session.execute(newest)
+            ]
+        family = GaugeMetricFamily(
+            "jiexu_intake_lag_seconds",
+            "From raising a violation to storing it, of the newest cases of the last hour",
+            labels=["of"],
+        )
+        if lags_s:
+            family.add_metric(["median"], statistics.median(lags_s))
+            family.add_metric(["longest"], max(lags_s))
+        yield family
+
+
+class _Looks(Collector):
+    """What the cameras' looks come to."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: the registry need not ask when it is set up."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Looks, skips and decoding of each camera; looks shed and failed, readers restarted."""
+        counts = self._live.counts()
+        by_camera: tuple[tuple[str, str, Mapping[str, float]], ...] = (
+            ("jiexu_camera_looks", "Looks made", counts.looks),
+            ("jiexu_camera_gate_skips", "Looks that needed no detector", counts.skipped),
+            ("jiexu_camera_decode_seconds", "Decoding the pictures of looks", counts.decode_s),
+        )
+        for name, text, values in by_camera:
+            family = CounterMetricFamily(name, text, labels=["camera"])
+            for camera_id, value in sorted(values.items()):
+                family.add_metric([camera_id], value)
+            yield family
+        shed = CounterMetricFamily(
+            "jiexu_looks_shed", "Looks due and not made, for there was too much", labels=["pace"]
+        )
+        shed.add_metric(["rest"], counts.shed.rest)
+        shed.add_metric(["closer"], counts.shed.closer)
+        yield shed
+        yield CounterMetricFamily(
+            "jiexu_looks_failed", "Looks that the detector failed", counts.failed
+        )
+        restarts = CounterMetricFamily(
+            "jiexu_reader_restarts", "Reader processes started anew", labels=["reason"]
+        )
+        for reason, count in sorted(counts.restarts.items()):
+            restarts.add_metric([reason], count)
+        yield restarts
+
+
+class _Detectors(Collector):
+    """What the detectors do."""
+
+    def __init__(self, counts: Callable[[], Mapping[str, DetectorCounts]]) -> None:
+        self._counts = counts
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: the registry need not ask when it is set up."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Pictures, seconds, batches and queue of each model."""
+        found = sorted(self._counts().items())
+        counters: tuple[tuple[str, str, Callable[[DetectorCounts], float]], ...] = (
+            ("pictures", "Pictures answered", lambda one: one.pictures),
+            ("failures", "Pictures failed or refused", lambda one: one.failed),
+            ("seconds", "From being given a picture to its answer", lambda one: one.seconds),
+            ("batched", "Pictures with it when one was given", lambda one: one.together),
+            ("restarts", "Its process replaced", lambda one: one.restarts),
+        )
+        gauges: tuple[tuple[str, str, Callable[[DetectorCounts], float]], ...] = (
+            ("in_flight", "Pictures with it now", lambda one: one.in_flight),
+            ("queue", "Callers that wait for a place", lambda one: one.waiting),
+        )
+        for name, text, value in counters:
+            counter = CounterMetricFamily(f"jiexu_detector_{name}", text, labels=["model"])
+            for model, one in found:
+                counter.add_metric([model], value(one))
+            yield counter
+        for name, text, value in gauges:
+            gauge = GaugeMetricFamily(f"jiexu_detector_{name}", text, labels=["model"])
+            for model, one in found:
+                gauge.add_metric([model], value(one))
+            yield gauge
 
 
 class _Watched(Collector):

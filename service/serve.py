@@ -97,6 +97,7 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
         live=watched if settings.watch else None,
         inspector=inspector,
         detector_fault=detectors.fault,
+        detector_counts=detectors.counts,
         replays=Replays(
             settings.data / "replays",
             archive,

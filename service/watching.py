@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy import select
 
 from service.cameras.address import CameraSource, parse_address
+from service.cameras.counts import LiveCounts
 from service.cameras.live import LiveCamera
 from service.cameras.sink import CameraHealth
 from service.cameras.watch import WatchSettings
@@ -56,6 +57,10 @@ class Watchers(Protocol):
 
     def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
         """Take in a picture of a camera without a source."""
+        ...
+
+    def counts(self) -> LiveCounts:
+        """What has happened since the start."""
         ...
 
 
@@ -120,6 +125,10 @@ class WatchedCameras:
     def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
         """Take in a picture of a camera that has no source of its own."""
         return self._watchers.push(camera_id, snapshot)
+
+    def counts(self) -> LiveCounts:
+        """What has happened since the start."""
+        return self._watchers.counts()
 
     def settings_changed(self, camera_id: str) -> None:
         """A camera was added, changed or taken away."""

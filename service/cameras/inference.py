@@ -15,12 +15,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import connection as pipes
 from multiprocessing.process import BaseProcess
 
 import numpy as np
 
+from service.cameras.counts import DetectorCounts
 from service.cameras.slot import Layout, Slot
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
@@ -72,6 +73,7 @@ class _Done:
 class _Job:
     future: Future[Detections]
     slot: int
+    began_s: float
     until_s: float
 
 
@@ -106,6 +108,8 @@ class DetectorProcess:
         self._closed = False
         self._wait_s = self._settings.first_wait_s
         self.restarts = 0
+        self._counts = DetectorCounts()
+        self._waiting = 0
         self._slots: list[Slot] = []
         self._free: list[int] = []
         self._process, self._pipe = self._start()
@@ -128,6 +132,16 @@ class DetectorProcess:
         """Whether the process is there and has loaded the model."""
         return self._is_up
 
+    def counts(self) -> DetectorCounts:
+        """What it has done since it was opened."""
+        with self._lock:
+            return replace(
+                self._counts,
+                in_flight=len(self._jobs),
+                waiting=self._waiting,
+                restarts=self.restarts,
+            )
+
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in a batch.
 
@@ -142,27 +156,56 @@ class DetectorProcess:
         Raises:
             ModelError: The detector is being replaced, or no place became free by the deadline.
         """
-        until_s = time.monotonic() + self._settings.deadline_s
+        began_s = time.monotonic()
+        until_s = began_s + self._settings.deadline_s
         future: Future[Detections] = Future()
         with self._lock:
-            while not self._free and self._is_up:
-                if not self._lock.wait(until_s - time.monotonic()):
-                    raise ModelError(f"model {self.model_name}: too many pictures wait")
-            if not self._is_up:
-                raise ModelError(f"model {self.model_name}: the detector is being started")
-            slot = self._free.pop()
+            try:
+                slot = self._place(until_s)
+            except ModelError:
+                self._count(failed=1)
+                raise
             job, self._next = self._next, self._next + 1
             try:
                 layout = self._slots[slot].write(_NO_LUMA, _NO_SMALL, image)
                 self._pipe.send((job, slot, layout))
             except ValueError as error:
                 self._free.append(slot)
+                self._count(failed=1)
                 raise ModelError(f"model {self.model_name}: {error}") from None
             except OSError:
                 self._free.append(slot)
+                self._count(failed=1)
                 raise ModelError(f"model {self.model_name}: the detector has just ended") from None
-            self._jobs[job] = _Job(future, slot, until_s)
+            self._jobs[job] = _Job(future, slot, began_s, until_s)
+            self._count(together=len(self._jobs))
         return future
+
+    def _place(self, until_s: float) -> int:
+        """A free place for a picture; called with the lock held, waits only while there is none."""
+        self._waiting += 1
+        try:
+            while not self._free and self._is_up:
+                if not self._lock.wait(until_s - time.monotonic()):
+                    raise ModelError(f"model {self.model_name}: too many pictures wait")
+        finally:
+            self._waiting -= 1
+        if not self._is_up:
+            raise ModelError(f"model {self.model_name}: the detector is being started")
+        return self._free.pop()
+
+    def _count(
+        self, *, pictures: int = 0, failed: int = 0, seconds: float = 0.0, together: int = 0
+    ) -> None:
+        """Add to what is counted; called with the lock held."""
+        before = self._counts
+        self._counts = replace(
+            before,
+            pictures=before.pictures + pictures,
+            failed=before.failed + failed,
+            seconds=before.seconds + seconds,
+            together=before.together + together,
+        )
 
     def restart(self, why: str) -> None:
         """Replace the process; pictures in flight fail."""
@@ -233,6 +276,10 @@ class DetectorProcess:
             job = self._jobs.pop(done.job, None)
             if job is None:
                 return
+            if done.found is None:
+                self._count(failed=1)
+            else:
+                self._count(pictures=1, seconds=time.monotonic() - job.began_s)
             self._free.append(job.slot)
             self._wait_s = self._settings.first_wait_s
             self._lock.notify_all()
@@ -247,6 +294,7 @@ class DetectorProcess:
         with suppress(ValueError):
             self._process.kill()
         jobs, self._jobs = list(self._jobs.values()), {}
+        self._count(failed=len(jobs))
         self._lock.notify_all()
         if not self._closed:
             log.warning("detector %s is replaced: %s", self.model_name, why)

@@ -7,17 +7,17 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from service.cameras.address import CameraSource
+from service.cameras.counts import LiveCounts
 from service.cameras.history import frame_of
 from service.cameras.pushed import Pushed, PushedCameras, Snapshot
 from service.cameras.reach import AddressPolicy
 from service.cameras.reader import Opener
-from service.cameras.schedule import LookSchedule, Shed
+from service.cameras.schedule import LookSchedule
 from service.cameras.sink import CameraHealth, Sink
 from service.cameras.source import decoded_still, open_source
 from service.cameras.states import SourceState
@@ -26,7 +26,7 @@ from service.cameras.watch import CameraWatch, WatchSettings
 from vision.detect.classifier import Classifier
 from vision.detect.detector import Detector
 from vision.frames.looks import LookPolicy
-from vision.observe.look import Health
+from vision.observe.look import Health, Look
 
 log = logging.getLogger(__name__)
 
@@ -56,23 +56,6 @@ class LiveCamera:
     def id(self) -> str:
         """Its id."""
         return self.watch.camera.id
-
-
-@dataclass(frozen=True)
-class LiveCounts:
-    """What has happened since the start.
-
-    Attributes:
-        looks: Looks made, by camera.
-        failed: Looks that the detector failed.
-        shed: Looks that were due and not made.
-        restarts: Reader processes that were started anew, by reason.
-    """
-
-    looks: Mapping[str, int]
-    failed: int
-    shed: Shed
-    restarts: Mapping[str, int]
 
 
 class LiveCameras:
@@ -119,6 +102,8 @@ class LiveCameras:
         self._main_wanted: dict[str, list[str]] = {}
         self._clips: queue.Queue[tuple[str, str] | None] = queue.Queue(_MOST_CLIPS)
         self._looks: dict[str, int] = {}
+        self._skipped: dict[str, int] = {}
+        self._decode_s: dict[str, float] = {}
         self._failed = 0
         self._stop = threading.Event()
         self._threads = [
@@ -227,7 +212,12 @@ class LiveCameras:
         """What has happened since the start."""
         with self._lock:
             return LiveCounts(
-                dict(self._looks), self._failed, self._schedule.shed, self._supervisor.restarts
+                looks=dict(self._looks),
+                skipped=dict(self._skipped),
+                decode_s=dict(self._decode_s),
+                failed=self._failed,
+                shed=self._schedule.shed,
+                restarts=dict(self._supervisor.restarts),
             )
 
     def processes(self) -> list[int]:
@@ -308,8 +298,7 @@ class LiveCameras:
                 self._take_main(watch, name, taken)
                 return
             active = watch.look(taken)
-            with self._lock:
-                self._looks[camera_id] = self._looks.get(camera_id, 0) + 1
+            self._count(camera_id, taken, watch.last)
             self._note_view(camera_id, watch)
         except Exception:
             with self._lock:
@@ -322,6 +311,13 @@ class LiveCameras:
                     if watch is not None and watch.newest is not None:
                         self._newest[camera_id] = watch.newest
             self._feed(name).done(name)
+
+    def _count(self, camera_id: str, taken: Taken, look: Look | None) -> None:
+        was_spared = look is not None and look.health is Health.OK and not look.inspected
+        with self._lock:
+            self._looks[camera_id] = self._looks.get(camera_id, 0) + 1
+            self._skipped[camera_id] = self._skipped.get(camera_id, 0) + was_spared
+            self._decode_s[camera_id] = self._decode_s.get(camera_id, 0.0) + taken.decode_s
 
     def _note_view(self, camera_id: str, watch: CameraWatch) -> None:
         view = watch.last.health if watch.last is not None else None

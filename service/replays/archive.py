@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from shutil import rmtree
 
@@ -114,9 +115,9 @@ class LookArchive:
         return count
 
     def _write(self, camera_id: str, looks: Sequence[Look]) -> None:
-        for part in _by_day_and_names(looks):
-            first = part[0]
-            moment = first.timestamp.astimezone(UTC)
+        for part in _by_day(looks):
+            moment = part[0].timestamp.astimezone(UTC)
+            names = dict.fromkeys(name for look in part for name in look.detections.names)
             day = self._camera_folder(camera_id) / f"{moment:%Y-%m-%d}"
             day.mkdir(parents=True, exist_ok=True)
             with self._files:
@@ -124,7 +125,7 @@ class LookArchive:
                     day / f"{moment:%H%M%S.%f}{_SUFFIX}",
                     part,
                     input_name=camera_id,
-                    names=first.detections.names,
+                    names=list(names),
                     timezone=self.timezone,
                 )
                 _join(day)
@@ -156,20 +157,9 @@ def _is_ripe(looks: Sequence[Look], now: datetime) -> bool:
     return len(looks) >= GATHER_LOOKS or age_s >= GATHER_S
 
 
-def _by_day_and_names(looks: Sequence[Look]) -> Iterator[list[Look]]:
-    """Runs of looks of one day by one set of class names."""
-    part: list[Look] = []
-    for look in looks:
-        if part and _key(part[0]) != _key(look):
-            yield part
-            part = []
-        part.append(look)
-    if part:
-        yield part
-
-
-def _key(look: Look) -> tuple[date, tuple[str, ...]]:
-    return look.timestamp.astimezone(UTC).date(), look.detections.names
+def _by_day(looks: Sequence[Look]) -> Iterator[list[Look]]:
+    for _, part in groupby(looks, lambda look: look.timestamp.astimezone(UTC).date()):
+        yield list(part)
 
 
 def _join(day: Path) -> None:

@@ -15,12 +15,14 @@ import promql_parser
 import pytest
 import yaml
 from fastapi.testclient import TestClient
-from posting import CREATED_AT
+from posting import CREATED_AT, record
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import create_app
+from service.cameras.counts import DetectorCounts, LiveCounts
 from service.cameras.sink import CameraHealth, SourceState
+from service.cases.intake import Intake
 from service.cli import app as commands
 from service.context import Service
 from service.evidence.files import EvidenceFiles
@@ -53,6 +55,9 @@ class OneCamera:
             view=Health.OK,
         )
 
+    def counts(self) -> LiveCounts:
+        return LiveCounts(looks={"gate-3": 1}, skipped={"gate-3": 1}, decode_s={"gate-3": 0.1})
+
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
@@ -62,13 +67,17 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     upgrade(database)
     with database.write() as session:
         add_camera(session, Camera(id="gate-3"), CREATED_AT, enabled=True)
+    files = EvidenceFiles(tmp_path / "evidence")
+    intake = Intake(database, files, mask=lambda *_: None, clock=lambda: datetime.now(UTC))
+    intake.take(record(0).model_copy(update={"raised_at": datetime.now(UTC)}), {})
     service = Service(
         settings=ServiceSettings(data=tmp_path),
         database=database,
-        files=EvidenceFiles(tmp_path / "evidence"),
+        files=files,
         signer=Signer(b"a secret of the tests, 32 bytes.."),
         clock=lambda: datetime.now(UTC),
         live=cast(Live, OneCamera()),
+        detector_counts=lambda: {"jiexu-street": DetectorCounts()},
     )
     app = create_app(service)
     TestClient(app).get("/healthz")

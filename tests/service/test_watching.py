@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from posting import CREATED_AT, FakeClock
 
+from service.cameras.counts import LiveCounts
 from service.cameras.live import LiveCamera
 from service.cameras.sink import CameraHealth, SourceState
 from service.detecting import Detectors
@@ -48,6 +49,9 @@ class Told:
 
     def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
         return Pushed.TAKEN if camera_id in self.watched else Pushed.NOT_WATCHED
+
+    def counts(self) -> LiveCounts:
+        return LiveCounts(looks=dict.fromkeys(self.watched, 1))
 
     def health(self, camera_id: str) -> CameraHealth:
         assert self.watched[camera_id]

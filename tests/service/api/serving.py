@@ -16,6 +16,8 @@ from PIL import Image as Pillow
 from service.app import create_app
 from service.auth.keys import add_key
 from service.auth.users import add_user
+from service.cameras.counts import LiveCounts
+from service.cameras.schedule import Shed
 from service.cameras.sink import CameraHealth, FailureKind, SourceState
 from service.context import Service
 from service.live import Pushed, Snapshot
@@ -60,6 +62,16 @@ class PlayedCameras:
     def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
         self.pushed.append((camera_id, snapshot))
         return self.answer
+
+    def counts(self) -> LiveCounts:
+        return LiveCounts(
+            looks={"gate-3": 12},
+            skipped={"gate-3": 5},
+            decode_s={"gate-3": 0.25},
+            failed=1,
+            shed=Shed(rest=2, closer=3),
+            restarts={"hung": 4},
+        )
 
     def settings_changed(self, camera_id: str) -> None:
         self.changed.append(camera_id)

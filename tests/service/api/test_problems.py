@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
-from posting import FakeClock
+from posting import FakeClock, record
 from serving import Serving, camera
 from sqlalchemy.exc import OperationalError
 
 from service.api.idempotency import ABANDONED_S
+from service.cameras.counts import DetectorCounts
+from service.cases.intake import Intake
 from service.live import Snapshot
 from service.store.tables import IdempotencyRow, Role, Scope
 
@@ -192,6 +195,42 @@ def test_metrics_say_how_each_camera_is(serving: Serving, clock: FakeClock) -> N
     assert 'jiexu_camera_live{camera="gate-3"} 1.0' in text
     assert 'jiexu_camera_last_frame_age_seconds{camera="gate-3"} 7.0' in text
     assert 'jiexu_camera_reconnects{camera="gate-3"} 0.0' in text
+
+
+def test_metrics_say_what_looks_and_detectors_come_to(serving: Serving) -> None:
+    counts = DetectorCounts(pictures=10, seconds=0.5, together=25, in_flight=2, waiting=1)
+    counting = Serving(replace(serving.service, detector_counts=lambda: {"street": counts}))
+    text = counting.key(Scope.READ).get("/metrics").text
+    for line in (
+        'jiexu_camera_looks_total{camera="gate-3"} 12.0',
+        'jiexu_camera_gate_skips_total{camera="gate-3"} 5.0',
+        'jiexu_camera_decode_seconds_total{camera="gate-3"} 0.25',
+        'jiexu_looks_shed_total{pace="closer"} 3.0',
+        "jiexu_looks_failed_total 1.0",
+        'jiexu_reader_restarts_total{reason="hung"} 4.0',
+        'jiexu_detector_pictures_total{model="street"} 10.0',
+        'jiexu_detector_seconds_total{model="street"} 0.5',
+        'jiexu_detector_batched_total{model="street"} 25.0',
+        'jiexu_detector_in_flight{model="street"} 2.0',
+        'jiexu_detector_queue{model="street"} 1.0',
+    ):
+        assert line in text
+    assert "jiexu_intake_lag_seconds{" not in text
+
+
+def test_metrics_say_how_long_storing_a_violation_takes(serving: Serving, clock: FakeClock) -> None:
+    intake = Intake(serving.service.database, serving.service.files, mask=no_mask, clock=clock.now)
+    for number, lag_s in enumerate((2, 3, 40, 7200)):
+        raised_at = clock.now() - timedelta(seconds=lag_s)
+        known = record(number).model_copy(update={"raised_at": raised_at})
+        intake.take(known, {})
+    text = serving.key(Scope.READ).get("/metrics").text
+    assert 'jiexu_intake_lag_seconds{of="median"} 3.0' in text
+    assert 'jiexu_intake_lag_seconds{of="longest"} 40.0' in text
+
+
+def no_mask(data: bytes, media_type: str) -> bytes | None:
+    return None
 
 
 def test_not_ready_is_said_with_its_reason(

@@ -96,6 +96,10 @@ def test_a_picture_that_fails_fails_alone() -> None:
             detector.detect([flat(128)])
         assert len(detector.detect([picture(1, heap=True)])[0]) == 1
         assert detector.restarts == 0
+        counts = detector.counts()
+        assert (counts.pictures, counts.failed, counts.together) == (1, 1, 2)
+        assert 0 < counts.seconds < QUICK.deadline_s
+        assert (counts.in_flight, counts.waiting) == (0, 0)
     finally:
         detector.close()
 

@@ -170,5 +170,10 @@ def test_pushed_pictures_become_a_violation_in_the_cameras_own_time(tmp_path: Pa
     assert [look.health for look in sink.looks].count(Health.OK) == 13
     times = [look.time_s for look in sink.looks]
     assert times == sorted(set(times))
+    counts = again.live.counts()
+    assert counts.looks == {"square": 8}
+    assert counts.skipped["square"] == sum(
+        look.health is Health.OK and not look.inspected for look in sink.looks[-8:]
+    )
     again.live.stop()
     assert again.live.push("square", newest) is Pushed.NOT_WATCHED
