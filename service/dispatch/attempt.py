@@ -32,6 +32,7 @@ class Attempt:
         retry_after_s: Seconds for which the receiver asks to be spared.
         concerns_all: The answer has to do with the destination (its address or our credentials)
             more likely than with this message.
+        unsent: The receiver cannot have seen the request, as when no connection came about.
     """
 
     outcome: Outcome
@@ -40,3 +41,4 @@ class Attempt:
     error: str | None = None
     retry_after_s: float | None = None
     concerns_all: bool = False
+    unsent: bool = False

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import random
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -21,33 +20,19 @@ from pathlib import Path
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.candidate import EvidenceRole
 from service.dispatch.destination import Destination
-from service.dispatch.outbox import OPEN, Delivery, Outbox, Standing, State, read_ledgers
+from service.dispatch.exchange import RETRY_AFTER_CAP_S, Timeouts
+from service.dispatch.outbox import Delivery, Outbox, Standing, read_ledgers
+from service.dispatch.schedule import OPEN, Jitter, Progress, State, chance, progressed
 from service.dispatch.secret import SECRET_VARIABLE, Secret
-from service.dispatch.webhook import (
-    RETRY_AFTER_CAP_S,
-    Timeouts,
-    Webhook,
-    candidate_event,
-    event_id,
-    message,
-)
+from service.dispatch.webhook import Webhook, candidate_event, event_id, message
 from vision.errors import ConfigError, InputError
 from vision.record import read_violations
 from vision.site import Camera
 
-SCHEDULE_S = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
-"""Delays after the first, second, ... failed attempt (Standard Webhooks 1.0, retry schedule)."""
-
-_JITTER_SHARE = 0.2
 _BACKOFF_FIRST_S = 1.0
 _BACKOFF_MAX_S = 30.0
 # So many failures in a row speak against the destination rather than against the messages.
 _FAILURES_IN_A_ROW = 3
-
-Jitter = Callable[[], float]
-"""Gives a number in [0, 1)."""
-
-_chance = random.SystemRandom().random
 
 
 @dataclass(frozen=True)
@@ -104,7 +89,7 @@ def deliver(
     cameras: Mapping[str, Camera] | None = None,
     embed: Collection[EvidenceRole] = (),
     timeouts: Timeouts | None = None,
-    jitter: Jitter = _chance,
+    jitter: Jitter = chance,
 ) -> DeliveryReport:
     """Post the violations of a run folder as candidate cases; go on where an earlier run stopped.
 
@@ -207,7 +192,7 @@ def last_destination(run_dir: Path) -> str | None:
 
 
 def after_attempt(
-    delivery: Delivery, attempt: Attempt, at: datetime, jitter: Jitter = _chance
+    delivery: Delivery, attempt: Attempt, at: datetime, jitter: Jitter = chance
 ) -> Delivery:
     """How a delivery stands after an attempt.
 
@@ -217,39 +202,21 @@ def after_attempt(
         at: When it was made.
         jitter: Source of chance; the delays of the schedule are drawn out by up to a fifth.
     """
-    state, steps, next_at = State.RETRYING, delivery.steps, delivery.next_at
-    match attempt.outcome:
-        case Outcome.DELIVERED | Outcome.DUPLICATE:
-            state = State.DELIVERED
-        case Outcome.REFUSED:
-            state = State.DEAD
-        case Outcome.GONE:
-            state = delivery.state
-        case Outcome.FAILED if at >= delivery.next_at:
-            steps += 1
-            if steps > len(SCHEDULE_S):
-                state = State.DEAD
-            else:
-                next_at = at + _drawn_out(SCHEDULE_S[steps - 1], jitter)
-    if attempt.retry_after_s is not None:
-        next_at = max(next_at, at + timedelta(seconds=attempt.retry_after_s))
+    before = Progress(delivery.state, delivery.steps, delivery.next_at)
+    after = progressed(before, attempt, at, jitter)
     return delivery.model_copy(
         update={
-            "state": state,
+            "state": after.state,
             "at": at,
             "attempts": delivery.attempts + 1,
-            "steps": steps,
-            "next_at": next_at,
+            "steps": after.steps,
+            "next_at": after.next_at,
             "status_code": attempt.status_code,
             "reference": attempt.reference,
             "duplicate": attempt.outcome is Outcome.DUPLICATE,
             "error": attempt.error,
         }
     )
-
-
-def _drawn_out(delay_s: float, jitter: Jitter) -> timedelta:
-    return timedelta(seconds=delay_s * (1 + _JITTER_SHARE * jitter()))
 
 
 class _Run:

@@ -22,7 +22,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
@@ -30,6 +29,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from service.dispatch.destination import Destination
+from service.dispatch.schedule import OPEN, State
 from vision.errors import InputError, JiexuError
 
 _VERSION = 1
@@ -41,22 +41,6 @@ class OutboxBusyError(JiexuError):
 
 class OutboxWriteError(JiexuError):
     """The ledger cannot be written; the text names it and says why."""
-
-
-class State(StrEnum):
-    """Where a delivery stands."""
-
-    PENDING = "pending"
-    RETRYING = "retrying"
-    DELIVERED = "delivered"
-    DEAD = "dead"
-    """Refused, or all attempts of the schedule failed."""
-    WITHDRAWN = "withdrawn"
-    """Not delivered, and its violation is no more in the run's results."""
-
-
-OPEN = (State.PENDING, State.RETRYING)
-"""States of what is still to be delivered."""
 
 
 class Message(NamedTuple):

@@ -23,15 +23,16 @@ from posting import SECRET_TEXT, FakeClock, MakeRun, Receiver, Reply, record
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.candidate import CandidateCase
 from service.dispatch.delivery import (
-    SCHEDULE_S,
     DeliveryReport,
     after_attempt,
     deliver,
     last_destination,
 )
-from service.dispatch.outbox import Delivery, OutboxBusyError, State, read_ledgers
+from service.dispatch.exchange import Timeouts
+from service.dispatch.outbox import Delivery, OutboxBusyError, read_ledgers
+from service.dispatch.schedule import SCHEDULE_S, State
 from service.dispatch.secret import SECRET_VARIABLE, Secret
-from service.dispatch.webhook import Timeouts, event_id
+from service.dispatch.webhook import event_id
 from vision.errors import ConfigError, InputError
 from vision.record import write_violations
 from vision.site import Camera

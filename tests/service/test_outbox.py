@@ -22,10 +22,10 @@ from service.dispatch.outbox import (
     OutboxBusyError,
     OutboxWriteError,
     Standing,
-    State,
     read_ledger,
     read_ledgers,
 )
+from service.dispatch.schedule import State
 from vision.errors import InputError
 
 HERE = Destination.parse("https://platform.example/cases")

@@ -18,14 +18,13 @@ from posting import CREATED_AT, SECRET_TEXT, MakeRun, Receiver, Reply, picture_o
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.candidate import CandidateCase
 from service.dispatch.destination import Destination
+from service.dispatch.exchange import Timeouts, retry_after_s
 from service.dispatch.secret import Secret
 from service.dispatch.webhook import (
-    Timeouts,
     Webhook,
     candidate_event,
     event_id,
     message,
-    retry_after_s,
 )
 from vision.errors import InputError
 from vision.site import Camera
