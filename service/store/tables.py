@@ -398,6 +398,168 @@ class EvidenceRow(Base):
     removed_at: Mapped[datetime | None]
 
 
+class DestinationRow(Base):
+    """How a platform stands to us; shared by all processes that deliver.
+
+    Attributes:
+        name: Its name in the settings.
+        interface: ``webhook``, ``open311`` or ``panorama``.
+        shown: Its URL without credentials.
+        kinds: Kinds of cases that it is told of.
+        position: Order in the settings: the first that takes a kind moves its cases.
+        active: Whether the settings name it.
+        failures: Attempts in a row that failed.
+        open_until: Nothing is sent before: the circuit is open.
+        held_until: It asked to be spared until then.
+        next_slot_at: By its rate limit, the next request may begin then.
+        gone_at: When it answered 410; nothing is sent until someone says so.
+        polled_at: When it was asked last what became of cases.
+    """
+
+    __tablename__ = "destinations"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    interface: Mapped[str] = mapped_column(String(16))
+    shown: Mapped[str] = mapped_column(String(500))
+    kinds: Mapped[list[str]]
+    position: Mapped[int]
+    active: Mapped[bool]
+    failures: Mapped[int] = mapped_column(default=0)
+    open_until: Mapped[datetime | None]
+    held_until: Mapped[datetime | None]
+    next_slot_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
+    polled_at: Mapped[datetime | None]
+
+
+class DeliveryRow(Base):
+    """The attempt chain that brings one message about a case to one platform.
+
+    Attributes:
+        event_id: Idempotency key: the same in every attempt.
+        subject: What it tells: ``confirmed``, ``reopened``, ``verified`` or ``cancelled``.
+        number: Place among the messages about the case to this platform, which keep their order.
+        notice: What is sent; written down before the first attempt, the same in each.
+        state: A :class:`service.dispatch.schedule.State`.
+        attempts: Attempts made.
+        steps: Position in the retry schedule.
+        next_at: From when on the next attempt is due.
+        leased_by: Who makes an attempt now; only they may write down what came of it.
+        leased_until: When that ends by itself.
+        maybe_sent_at: When the first attempt began that may have reached the platform without an
+            answer reaching us.
+        status_code: HTTP status of the last answer.
+        reference: Id that the platform gave to the case, or the token for it.
+        has_token: Whether ``reference`` is a token, for which the id is to be asked.
+        duplicate: The platform had it already.
+        error: Why the last attempt failed.
+        delivered_at: When it arrived.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("case_id", "destination", "number"),
+        Index("ix_deliveries_due", "destination", "state", "next_at"),
+        Index("ix_deliveries_page", "created_at", "id"),
+        Index("ix_deliveries_state_page", "state", "created_at", "id"),
+        Index("ix_deliveries_reference", "destination", "reference"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(64), index=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"))
+    destination: Mapped[str] = mapped_column(ForeignKey("destinations.name"))
+    subject: Mapped[str] = mapped_column(String(16))
+    number: Mapped[int]
+    notice: Mapped[dict[str, Any] | None]
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(default=0)
+    steps: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime]
+    leased_by: Mapped[str | None] = mapped_column(String(36))
+    leased_until: Mapped[datetime | None]
+    maybe_sent_at: Mapped[datetime | None]
+    status_code: Mapped[int | None]
+    reference: Mapped[str | None] = mapped_column(String(200))
+    has_token: Mapped[bool] = mapped_column(default=False)
+    duplicate: Mapped[bool] = mapped_column(default=False)
+    error: Mapped[str | None] = mapped_column(String(500))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    delivered_at: Mapped[datetime | None]
+
+
+class CallbackRow(Base):
+    """What a platform said of a case, each only once.
+
+    Attributes:
+        destination: Who said it.
+        report_id: Its id there.
+        case_id: Case that it is about.
+        event_id: Message that it answers.
+        status: What it says.
+        said_at: When, by the platform's clock.
+        received_at: When it came.
+        outcome: What it led to: ``moved``, ``noted``, ``late`` or ``copy``.
+    """
+
+    __tablename__ = "callbacks"
+    __table_args__ = (Index("ix_callbacks_case", "case_id", "destination", "received_at"),)
+
+    destination: Mapped[str] = mapped_column(ForeignKey("destinations.name"), primary_key=True)
+    report_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"))
+    event_id: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
+    said_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    outcome: Mapped[str] = mapped_column(String(16))
+    details: Mapped[dict[str, Any]]
+
+
+class VerificationRow(Base):
+    """A case whose place the camera looks at again.
+
+    Attributes:
+        case_id: The case.
+        why: ``handled`` or ``deadline``.
+        begun_at: From when on looks count.
+        until: What was not seen by then cannot be seen.
+        looks: Looks that counted.
+        still: Of them, those that saw it still there, since something else was seen.
+        first_still_at: Time of the first of these.
+        last_look_at: Time of the last look that counted.
+        result: ``gone``, ``still_there`` or ``cannot_see``; ``None`` while it goes on.
+        decided_at: When that was known.
+        decided_by: ``camera:...`` or ``user:...``.
+        before_id: Evidence from before.
+        after_id: Evidence that shows the place at the end.
+        open: ``True`` while it goes on or a person is asked, else ``None``: one at a time a case.
+    """
+
+    __tablename__ = "verifications"
+    __table_args__ = (
+        UniqueConstraint("case_id", "open"),
+        Index("ix_verifications_open", "open", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"))
+    why: Mapped[str] = mapped_column(String(16))
+    begun_at: Mapped[datetime]
+    until: Mapped[datetime]
+    looks: Mapped[int] = mapped_column(default=0)
+    still: Mapped[int] = mapped_column(default=0)
+    first_still_at: Mapped[datetime | None]
+    last_look_at: Mapped[datetime | None]
+    result: Mapped[str | None] = mapped_column(String(16))
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None] = mapped_column(String(160))
+    before_id: Mapped[str | None] = mapped_column(String(36))
+    after_id: Mapped[str | None] = mapped_column(String(36))
+    open: Mapped[bool | None]
+
+
 class EventRow(Base):
     """What happened, for those who follow the event stream; numbers rise in order of commit."""
 
