@@ -10,8 +10,10 @@ from fastapi import APIRouter, FastAPI
 
 from service.api import (
     account,
+    callbacks,
     cameras,
     cases,
+    deliveries,
     events,
     evidence,
     operations,
@@ -57,7 +59,19 @@ def create_app(service: Service) -> FastAPI:
     app.state.closing = asyncio.Event()
     add_handlers(app)
     api = APIRouter(prefix=PREFIX, responses=answers())
-    for part in (account, cameras, violations, cases, review, evidence, pictures, events, users):
+    for part in (
+        account,
+        cameras,
+        violations,
+        cases,
+        review,
+        evidence,
+        pictures,
+        events,
+        users,
+        deliveries,
+        callbacks,
+    ):
         api.include_router(part.router)
     api.include_router(replays.router)
     api.include_router(operations.overview)

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from service.cameras.counts import DetectorCounts
 from service.cameras.sink import SourceState
+from service.dispatch.queue_metrics import QueueMetrics
 from service.live import Live
 from service.store.database import Database
 from service.store.tables import CameraRow, CaseRow, CaseState, EventRow, EvidenceRow
@@ -58,6 +59,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.registry.register(_Stored(database))
         self.registry.register(_IntakeLag(database, clock))
+        self.registry.register(QueueMetrics(database, clock))
         if live is not None:
             self.registry.register(_Watched(database, live, clock))
             self.registry.register(_Looks(live))

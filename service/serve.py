@@ -23,6 +23,7 @@ from service.cases.sameness import Sameness
 from service.cases.sink import StoreSink
 from service.context import Service
 from service.detecting import Detectors, OnDemand
+from service.dispatch.dispatcher import Dispatcher, Dispatching
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import load_signer
 from service.evidence.masked_version import EvidenceMask
@@ -152,6 +153,8 @@ def serve(settings: ServiceSettings) -> None:
     ]
     for thread in threads:
         thread.start()
+    dispatcher = Dispatcher(dispatching(service))
+    dispatcher.start()
     if settings.watch:
         watched.start()
     if replays is not None:
@@ -167,6 +170,7 @@ def serve(settings: ServiceSettings) -> None:
             watched.stop()
         if replays is not None:
             replays.archive.flush()
+        dispatcher.stop()
         detectors.close()
         for thread in threads:
             thread.join(SHUTDOWN_S)
@@ -177,6 +181,19 @@ def _end(signum: int, frame: FrameType | None) -> None:
     """Leave such that what must be done at the end is done."""
     del signum, frame
     raise SystemExit(0)
+
+
+def dispatching(service: Service) -> Dispatching:
+    """What cases are sent with."""
+    return Dispatching(
+        settings=service.settings.dispatch,
+        database=service.database,
+        files=service.files,
+        signer=service.signer,
+        public_url=service.settings.public_url,
+        clock=service.clock,
+        worktime=service.worktime,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.dispatch.platforms import DispatchSettings, VerificationSettings
 from service.store.tables import Role
 from vision.errors import ConfigError
 
@@ -180,6 +181,8 @@ class ServiceSettings(BaseSettings):
         retention: How long things are kept.
         review: How candidates are reviewed.
         duplicates: When violations are one case, or may be.
+        dispatch: Where confirmed cases go; links to evidence need ``public_url``.
+        verification: How a camera looks again.
     """
 
     model_config = SettingsConfigDict(
@@ -209,11 +212,19 @@ class ServiceSettings(BaseSettings):
     retention: Retention = Retention()
     review: Review = Review()
     duplicates: Duplicates = Duplicates()
+    dispatch: DispatchSettings = DispatchSettings()
+    verification: VerificationSettings = VerificationSettings()
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         if self.oidc is not None and self.public_url is None:
             raise ValueError("oidc: needs public_url, to which the provider sends browsers back")
+        for name, platform in self.dispatch.destinations.items():
+            if platform.evidence == "links" and self.public_url is None:
+                raise ValueError(
+                    f"dispatch.destinations.{name}: evidence: links need public_url, at which "
+                    "the platform reaches them"
+                )
         return self
 
     @property

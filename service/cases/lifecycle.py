@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from service.cases.deadlines import WorkTime, go_on, pause
 from service.cases.events import CASE_CHANGED, tell
+from service.dispatch.queue import after_step
 from service.store.tables import FINISHED, CaseRow, CaseState, CaseStepRow
 from vision.errors import JiexuError
 
@@ -171,7 +172,9 @@ def take_step(
     details: Mapping[str, Any] | None = None,
     worktime: WorkTime | None = None,
 ) -> CaseRow:
-    """Move a case: its state, its history and the event, in the transaction of the session.
+    """Move a case: its state, its history, the event and what platforms are to be told of it.
+
+    All in the transaction of the session.
 
     A candidate stands in the queue of reviewers, a case in any other state does not. While a case
     is suspended its deadline stands still.
@@ -212,6 +215,7 @@ def take_step(
         case.settled_at = None
     else:
         case.queue_at = case.claimed_by = case.claimed_until = None
+    after_step(session, case, at)
     note(session, case, action, actor, at, details=details)
     return case
 

@@ -33,6 +33,7 @@ class Attempt:
         concerns_all: The answer has to do with the destination (its address or our credentials)
             more likely than with this message.
         unsent: The receiver cannot have seen the request, as when no connection came about.
+        is_token: ``reference`` is not the id yet but a token, for which the id is to be asked.
     """
 
     outcome: Outcome
@@ -42,3 +43,4 @@ class Attempt:
     retry_after_s: float | None = None
     concerns_all: bool = False
     unsent: bool = False
+    is_token: bool = False

@@ -173,6 +173,7 @@ class Exchange:
         *,
         headers: Mapping[str, str],
         body: bytes | None = None,
+        answer_bytes: int = _ANSWER_BYTES_MAX,
     ) -> Answer:
         """Send one request.
 
@@ -181,13 +182,14 @@ class Exchange:
             url: Where to, without user and password; a part of the destination.
             headers: Headers.
             body: The raw body.
+            answer_bytes: So much of the answer's body is read.
 
         Raises:
             NoAnswerError: No answer came within the deadline, or it led elsewhere.
         """
         with _urls_kept_out_of_logs():
             try:
-                return self._runner.run(self._ask(method, url, headers, body))
+                return self._runner.run(self._ask(method, url, headers, body, answer_bytes))
             except httpx.ConnectTimeout:
                 error = f"no connection within {self.timeouts.connect_s:g} s"
                 raise NoAnswerError(error, unsent=True) from None
@@ -231,7 +233,12 @@ class Exchange:
         return Attempt(Outcome.REFUSED, code, error=error, concerns_all=code in _CONCERNS_ALL)
 
     async def _ask(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        answer_bytes: int,
     ) -> Answer:
         async with asyncio.timeout(self.timeouts.total_s):
             for _ in range(_REDIRECTS_MAX + 1):
@@ -242,7 +249,7 @@ class Exchange:
                         return Answer(
                             answer.status_code,
                             answer.reason_phrase,
-                            await _text(answer),
+                            await _text(answer, answer_bytes),
                             {name.lower(): value for name, value in answer.headers.items()},
                         )
                     target = str(httpx.URL(url).join(answer.headers.get("location", "")))
@@ -339,16 +346,16 @@ def _of_destination(error: str) -> str:
     return error.replace("camera_networks", "dispatch.networks")
 
 
-async def _text(answer: httpx.Response) -> str:
+async def _text(answer: httpx.Response, bytes_max: int) -> str:
     """Begin of an answer's body. The status has come: a body that breaks off changes nothing."""
     data = b""
     with suppress(httpx.TransportError, TimeoutError):
         async with asyncio.timeout(_ANSWER_BODY_S):
             async for chunk in answer.aiter_raw():
                 data += chunk
-                if len(data) >= _ANSWER_BYTES_MAX:
+                if len(data) >= bytes_max:
                     break
-    return data[:_ANSWER_BYTES_MAX].decode(errors="replace")
+    return data[:bytes_max].decode(errors="replace")
 
 
 def _credentials(url: str) -> tuple[str, ...]:

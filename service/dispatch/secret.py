@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from vision.errors import ConfigError
 
 SECRET_VARIABLE = "JIEXU_POST_SECRET"  # noqa: S105 the name of the variable, not its value
 _PREFIX = "whsec_"
+
+TOLERANCE_S = 300
+"""A signature may be so old, and the other clock so far ahead."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,29 @@ class Secret:
         # The library takes the wall-clock fields of the time as UTC, whatever its zone.
         at, text = timestamp.astimezone(UTC), body.decode()
         return " ".join(Webhook(key).sign(message_id, at, text) for key in self.keys)
+
+    def has_signed(
+        self, message_id: str, timestamp: str, body: bytes, signature: str, now: datetime
+    ) -> bool:
+        """Whether a message was signed with one of the keys, not long ago.
+
+        Args:
+            message_id: Its ``webhook-id``.
+            timestamp: Its ``webhook-timestamp``.
+            body: The raw body.
+            signature: Its ``webhook-signature``, several separated by blanks.
+            now: Aware current time; :data:`TOLERANCE_S` to either side is allowed.
+        """
+        try:
+            at = datetime.fromtimestamp(int(timestamp), UTC)
+            expected = self.sign(message_id, at, body).split()
+        except (ValueError, OverflowError, OSError):
+            return False
+        if abs((now - at).total_seconds()) > TOLERANCE_S:
+            return False
+        given = [word.encode() for word in signature.split()[:8]]
+        found = [hmac.compare_digest(one, other.encode()) for one in given for other in expected]
+        return any(found)
 
 
 def _key(word: str, named: str) -> bytes:

@@ -14,7 +14,7 @@ EVERYONE = "everyone"
 VIEWER, REVIEWER, SUPERVISOR, ADMIN = Role
 INGEST, READ, CALLBACK = Scope
 
-ACCESS: dict[str, tuple[Role | str, Scope | None]] = {
+ACCESS: dict[str, tuple[Role | str | None, Scope | None]] = {
     "GET /healthz": (EVERYONE, None),
     "GET /readyz": (EVERYONE, None),
     "GET /metrics": (VIEWER, READ),
@@ -69,6 +69,11 @@ ACCESS: dict[str, tuple[Role | str, Scope | None]] = {
     "POST /api/v1/keys": (ADMIN, None),
     "DELETE /api/v1/keys/{key_id}": (ADMIN, None),
     "GET /api/v1/audit": (ADMIN, None),
+    "GET /api/v1/deliveries": (VIEWER, READ),
+    "POST /api/v1/deliveries/{delivery_id}/resend": (SUPERVISOR, None),
+    "GET /api/v1/destinations": (VIEWER, READ),
+    "POST /api/v1/destinations/{name}/resume": (SUPERVISOR, None),
+    "POST /api/v1/callbacks/{destination}": (None, CALLBACK),  # or signed by the platform
 }
 """Least role and scope that each route admits."""
 
@@ -107,7 +112,7 @@ def test_each_client_gets_where_the_table_says_and_nowhere_else(serving: Serving
         for name, client in clients.items():
             admitted = (
                 role == EVERYONE
-                or (name in RANK and RANK[Role(name)] >= RANK[Role(role)])
+                or (role is not None and name in RANK and RANK[Role(name)] >= RANK[Role(role)])
                 or (scope is not None and name == f"key:{scope}")
             )
             status = client.request(method, path.format_map(NOTHING)).status_code

@@ -1,0 +1,1 @@
+"""One module a platform interface: a notice becomes a request, an answer becomes an attempt."""

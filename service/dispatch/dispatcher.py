@@ -1,0 +1,266 @@
+"""The workers that bring cases to platforms, and what follows when one has arrived."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from service import audit
+from service.cameras.reach import AddressPolicy
+from service.cases.deadlines import WorkTime
+from service.cases.lifecycle import Action, take_step
+from service.dispatch import queue
+from service.dispatch.adapters.adapter import Adapter, adapter_for
+from service.dispatch.adapters.open311 import Open311Adapter
+from service.dispatch.attempt import Attempt, Outcome
+from service.dispatch.notice import EvidenceAccess, Notice, Subject, notice_of
+from service.dispatch.platforms import (
+    DispatchSettings,
+    Open311Platform,
+)
+from service.dispatch.polling import poll_once
+from service.dispatch.queue import Claimed
+from service.dispatch.schedule import Jitter, State, chance
+from service.evidence.files import EvidenceFiles
+from service.evidence.links import Signer
+from service.store.database import Database
+from service.store.tables import CaseRow, CaseState, DeliveryRow
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 1.0
+"""Pause when nothing is due."""
+
+LEASE_SPARE_S = 30.0
+"""A delivery is held for so long beyond the deadline of an attempt."""
+
+
+@dataclass(frozen=True)
+class Dispatching:
+    """What the workers work with.
+
+    Attributes:
+        settings: Where cases go.
+        database: The store.
+        files: Its evidence.
+        signer: Signs links to evidence.
+        public_url: Where platforms reach this service.
+        clock: Tells aware wall-clock time.
+        worktime: When people work, for cases that are suspended.
+        jitter: Source of chance for pauses.
+    """
+
+    settings: DispatchSettings
+    database: Database
+    files: EvidenceFiles
+    signer: Signer
+    public_url: str | None
+    clock: Callable[[], datetime]
+    worktime: WorkTime | None = None
+    jitter: Jitter = chance
+
+    def adapter(self, name: str) -> Adapter:
+        """The adapter that speaks with a platform."""
+        platform = self.settings.destinations[name]
+        return adapter_for(platform, self.access(name), self.policy)
+
+    def access(self, name: str) -> EvidenceAccess:
+        """How a platform gets at evidence."""
+        return EvidenceAccess(self.files, self.signer, self.public_url, name)
+
+    @property
+    def policy(self) -> AddressPolicy:
+        """Where platforms may be."""
+        return AddressPolicy(networks=self.settings.networks)
+
+
+class Dispatcher:
+    """Sends what is due, to each platform by threads of its own: a slow one keeps none waiting.
+
+    Args:
+        work: What the workers work with.
+        idle_s: Pause when nothing is due.
+    """
+
+    def __init__(self, work: Dispatching, *, idle_s: float = IDLE_S) -> None:
+        self._work = work
+        self._idle_s = idle_s
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin."""
+        settings = self._work.settings
+        with self._work.database.write() as session:
+            queue.name_destinations(session, settings)
+        for name, platform in settings.destinations.items():
+            tasks: list[Callable[[str], None]] = [self._send] * platform.workers
+            if isinstance(platform, Open311Platform):
+                tasks.append(self._poll)
+            for number, task in enumerate(tasks):
+                thread = threading.Thread(
+                    target=task, args=(name,), name=f"dispatch-{name}-{number}", daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
+
+    def stop(self, wait_s: float = 2.0) -> None:
+        """End; attempts that are still under way then are made again when their leases end."""
+        self._stop.set()
+        deadline_s = time.monotonic() + wait_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+
+    def _send(self, name: str) -> None:
+        while not self._stop.is_set():
+            try:
+                with self._work.adapter(name) as adapter:
+                    while not self._stop.is_set():
+                        if not deliver_next(self._work, name, adapter, self._stop):
+                            self._stop.wait(self._idle_s)
+            except Exception:
+                log.exception("delivering to %s failed; it goes on", name)
+                self._stop.wait(self._idle_s)
+
+    def _poll(self, name: str) -> None:
+        work = self._work
+        platform = work.settings.destinations[name]
+        assert isinstance(platform, Open311Platform)
+        while not self._stop.is_set():
+            try:
+                with Open311Adapter(platform, work.access(name), work.policy) as adapter:
+                    while not self._stop.is_set():
+                        poll_once(
+                            work.database,
+                            name,
+                            platform,
+                            adapter,
+                            work.clock,
+                            worktime=work.worktime,
+                        )
+                        self._stop.wait(platform.poll_s)
+            except Exception:
+                log.exception("asking %s failed; it goes on", name)
+                self._stop.wait(platform.poll_s)
+
+
+def deliver_next(
+    work: Dispatching, name: str, adapter: Adapter, stop: threading.Event | None = None
+) -> bool:
+    """Make the attempt that is due next, if there is one.
+
+    Args:
+        work: What to work with.
+        name: The platform.
+        adapter: Speaks with it.
+        stop: Ends the wait for the platform's rate limit.
+
+    Returns:
+        Whether there was an attempt to make.
+    """
+    platform = work.settings.destinations[name]
+    now = work.clock()
+    with work.database.write() as session:
+        claimed = queue.claim(
+            session,
+            name,
+            now,
+            lease_s=platform.timeout_s + LEASE_SPARE_S,
+            rate_per_s=platform.rate_per_s,
+        )
+        if not isinstance(claimed, Claimed):
+            return False
+        notice, reference = _frozen(session, work, claimed, now)
+    pause_s = (claimed.begin_at - now).total_seconds()
+    if pause_s > 0 and (stop or threading.Event()).wait(pause_s):
+        with work.database.write() as session:
+            queue.release(session, claimed)
+        return False
+    attempt = _attempted(work, adapter, notice, claimed, reference)
+    at = work.clock()
+    with work.database.write() as session:
+        row = queue.settle(
+            session,
+            claimed,
+            attempt,
+            at,
+            jitter=work.jitter,
+            time_scale=work.settings.time_scale,
+        )
+        if row is None:
+            log.warning("a delivery to %s was taken over while it was made", name)
+        elif row.state == State.DELIVERED:
+            arrived(session, row, at)
+        elif row.state == State.DEAD:
+            log.error("delivery %s to %s was given up: %s", row.id, name, row.error)
+    return True
+
+
+def arrived(session: Session, row: DeliveryRow, at: datetime) -> None:
+    """Move a case that has reached the platform whose word counts for it."""
+    if row.subject != Subject.CONFIRMED or queue.leading(session, row.case_id) != row.destination:
+        return
+    case = session.get_one(CaseRow, row.case_id)
+    if case.state == CaseState.CONFIRMED:
+        take_step(
+            session,
+            case.id,
+            Action.SUBMIT,
+            f"platform:{row.destination}",
+            at,
+            details={"delivery": row.id, "reference": row.reference},
+        )
+
+
+def _frozen(
+    session: Session, work: Dispatching, claimed: Claimed, now: datetime
+) -> tuple[Notice, str | None]:
+    """What a delivery tells, written down before the first attempt, and the case's id there."""
+    row = session.get_one(DeliveryRow, claimed.id)
+    reference = queue.reference_before(session, row)
+    if row.notice is not None:
+        return Notice.model_validate(row.notice), reference
+    platform = work.settings.destinations[row.destination]
+    notice = notice_of(
+        session,
+        row,
+        session.get_one(CaseRow, row.case_id),
+        now,
+        link_days=platform.link_days,
+        with_evidence=platform.evidence != "none",
+    )
+    row.notice = notice.model_dump(mode="json")
+    if notice.evidence:
+        audit.write(
+            session,
+            now,
+            audit.NOWHERE,
+            f"platform:{row.destination}",
+            "evidence.listed",
+            subject=f"case:{row.case_id}",
+            details={"evidence": [one.id for one in notice.evidence], "delivery": row.id},
+        )
+    return notice, reference
+
+
+def _attempted(
+    work: Dispatching,
+    adapter: Adapter,
+    notice: Notice,
+    claimed: Claimed,
+    reference: str | None,
+) -> Attempt:
+    """Make an attempt; what no adapter foresaw is a failure of this message alone."""
+    try:
+        return adapter.send(
+            notice, work.clock(), reference=reference, maybe_sent_at=claimed.maybe_sent_at
+        )
+    except Exception as error:
+        log.exception("message %s cannot be sent", notice.id)
+        return Attempt(Outcome.FAILED, error=f"cannot be sent: {type(error).__name__}")

@@ -1,0 +1,458 @@
+"""The outbox of the service: what is to be told to which platform, and how far that has come.
+
+A delivery is written in the transaction of the step that it tells of, so that neither is without
+the other. Whoever makes an attempt holds the delivery by a lease: a process that dies loses it when
+the lease ends, and one that was too slow cannot write over what another has done since. Messages
+about one case to one platform keep their order: the next waits until the one before has arrived.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, tuple_, update
+from sqlalchemy.orm import Session, aliased
+
+from service.cases.pages import Position
+from service.dispatch.attempt import Attempt, Outcome
+from service.dispatch.notice import Subject, event_id_of
+from service.dispatch.platforms import DispatchSettings, kinds_of
+from service.dispatch.schedule import OPEN, Jitter, Progress, State, chance, progressed
+from service.store.tables import CaseRow, CaseState, DeliveryRow, DestinationRow
+from service.store.times import Instant
+
+BREAKER_FAILURES = 5
+"""So many failures in a row speak against the platform rather than against the messages."""
+
+BREAKER_FIRST_S = 10.0
+BREAKER_MAX_S = 600.0
+"""Pause after that, doubled with each further failure up to this."""
+
+_ERROR_MAX = 500
+_REFERENCE_MAX = 200
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A delivery that is held for one attempt.
+
+    Attributes:
+        id: Its id.
+        lease: Proof that it is held.
+        begin_at: The attempt may begin then, by the platform's rate limit.
+        maybe_sent_at: When the first attempt before it began that may have arrived.
+    """
+
+    id: str
+    lease: str
+    begin_at: datetime
+    maybe_sent_at: datetime | None
+
+
+def name_destinations(session: Session, settings: DispatchSettings) -> None:
+    """Make the stored platforms those of the settings; what was said of others stays."""
+    known = {row.name: row for row in session.scalars(select(DestinationRow).with_for_update())}
+    for position, (name, platform) in enumerate(settings.destinations.items()):
+        row = known.pop(name, None)
+        if row is None:
+            row = DestinationRow(name=name, failures=0)
+            session.add(row)
+        row.interface = platform.interface
+        row.shown = platform.destination.shown[:500]
+        row.kinds = list(kinds_of(platform))
+        row.position = position
+        row.active = True
+    for row in known.values():
+        row.active = False
+
+
+def destinations_for(session: Session, kind: str) -> Sequence[DestinationRow]:
+    """Platforms that take cases of a kind; the word of the first moves them."""
+    query = (
+        select(DestinationRow)
+        .where(DestinationRow.active.is_(True))
+        .order_by(DestinationRow.position)
+    )
+    return [row for row in session.scalars(query) if kind in row.kinds]
+
+
+def enqueue(session: Session, case: CaseRow, subject: Subject, now: datetime) -> int:
+    """Write down that the platforms of a case are to be told something.
+
+    To be called in the transaction of the step that it tells of. Of what they were never told, they
+    are not told that it changed.
+
+    Returns:
+        How many platforms are to be told.
+    """
+    last = dict(
+        session.execute(
+            select(DeliveryRow.destination, func.max(DeliveryRow.number))
+            .where(DeliveryRow.case_id == case.id)
+            .group_by(DeliveryRow.destination)
+        ).all()
+    )
+    if subject is Subject.CONFIRMED:
+        names = [row.name for row in destinations_for(session, case.kind)]
+    else:
+        names = [name for name in last if _told(session, case.id, name)]
+    for name in names:
+        number = last.get(name, 0) + 1
+        session.add(
+            DeliveryRow(
+                id=str(uuid.uuid4()),
+                event_id=event_id_of(case.id, number),
+                case_id=case.id,
+                destination=name,
+                subject=subject,
+                number=number,
+                state=State.PENDING,
+                next_at=now,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+    session.flush()
+    return len(names)
+
+
+def withdraw(session: Session, case_id: str, now: datetime) -> bool:
+    """Take back what waits to be told of a case.
+
+    Returns:
+        Whether nothing of it can have been sent.
+    """
+    rows = session.scalars(
+        select(DeliveryRow)
+        .where(DeliveryRow.case_id == case_id, DeliveryRow.state != State.WITHDRAWN)
+        .with_for_update()
+    ).all()
+    if any(row.attempts or row.leased_by is not None for row in rows):
+        return False
+    for row in rows:
+        row.state, row.updated_at = State.WITHDRAWN, now
+    return True
+
+
+def claim(
+    session: Session,
+    name: str,
+    now: datetime,
+    *,
+    lease_s: float,
+    rate_per_s: float,
+) -> Claimed | datetime | None:
+    """Hold a delivery that is due.
+
+    On PostgreSQL, what others hold is passed over; on SQLite there is one writer at a time.
+
+    Args:
+        session: A writing session.
+        name: The platform.
+        now: Aware wall-clock time.
+        lease_s: Held at most so long.
+        rate_per_s: Most requests in a second.
+
+    Returns:
+        The delivery; or when to ask again, because the platform is to be left alone until then;
+        or ``None`` if nothing is due.
+    """
+    platform = session.get(DestinationRow, name, with_for_update=True)
+    if platform is None or not platform.active or platform.gone_at is not None:
+        return None
+    alone = [at for at in (platform.open_until, platform.held_until) if at and at > now]
+    if alone:
+        return max(alone)
+    row = session.scalars(_due(name, now).with_for_update(skip_locked=True, of=DeliveryRow)).first()
+    if row is None:
+        return None
+    begin_at = max(now, platform.next_slot_at or now)
+    platform.next_slot_at = begin_at + timedelta(seconds=1 / rate_per_s)
+    if platform.failures >= BREAKER_FAILURES:
+        # One attempt tries whether the platform is back; the others wait for what comes of it.
+        platform.open_until = begin_at + timedelta(seconds=lease_s)
+    row.leased_by = str(uuid.uuid4())
+    row.leased_until = begin_at + timedelta(seconds=lease_s)
+    claimed = Claimed(row.id, row.leased_by, begin_at, row.maybe_sent_at)
+    # Written before the attempt: whoever comes after a crash must know of it.
+    row.maybe_sent_at = row.maybe_sent_at or now
+    session.flush()
+    return claimed
+
+
+def held(session: Session, claimed: Claimed) -> DeliveryRow | None:
+    """The delivery that was claimed, ``None`` if it is held no more."""
+    row = session.get(DeliveryRow, claimed.id, with_for_update=True, populate_existing=True)
+    return row if row is not None and row.leased_by == claimed.lease else None
+
+
+def settle(
+    session: Session,
+    claimed: Claimed,
+    attempt: Attempt,
+    at: datetime,
+    *,
+    jitter: Jitter = chance,
+    time_scale: float = 1.0,
+) -> DeliveryRow | None:
+    """Write down what came of an attempt.
+
+    Returns:
+        The delivery; ``None``, and nothing is changed, if it is held no more.
+    """
+    row = held(session, claimed)
+    if row is None:
+        return None
+    platform = session.get_one(DestinationRow, row.destination, with_for_update=True)
+    if attempt.outcome is Outcome.REFUSED and attempt.concerns_all:
+        # A wrong key must not use up every case; someone will put it right.
+        attempt = _failed(attempt)
+    before = Progress(State(row.state), row.steps, row.next_at)
+    after = progressed(before, attempt, at, jitter, scale=time_scale)
+    row.state, row.steps, row.next_at = after.state, after.steps, after.next_at
+    row.attempts += 1
+    row.leased_by = row.leased_until = None
+    row.updated_at = at
+    row.status_code = attempt.status_code
+    row.error = None if attempt.error is None else attempt.error[:_ERROR_MAX]
+    if attempt.reference is not None:
+        row.reference = attempt.reference[:_REFERENCE_MAX]
+        row.has_token = attempt.is_token
+    if attempt.unsent or attempt.outcome is Outcome.REFUSED:
+        row.maybe_sent_at = claimed.maybe_sent_at
+    if row.state == State.DELIVERED:
+        row.duplicate = attempt.outcome is Outcome.DUPLICATE
+        row.delivered_at = at
+    _note_platform(platform, attempt, at, jitter, time_scale)
+    session.flush()
+    return row
+
+
+def resend(row: DeliveryRow, now: datetime) -> None:
+    """Begin the schedule of a delivery anew, under the same id."""
+    row.state = State.PENDING
+    row.steps = 0
+    row.next_at = row.updated_at = now
+    row.leased_by = row.leased_until = None
+
+
+def resume(session: Session, platform: DestinationRow, now: datetime) -> int:
+    """Send to a platform again that was gone or left alone, and what was given up before.
+
+    Returns:
+        How many deliveries had been given up.
+    """
+    platform.failures = 0
+    platform.gone_at = platform.open_until = platform.held_until = None
+    dead = session.scalars(
+        select(DeliveryRow)
+        .where(DeliveryRow.destination == platform.name, DeliveryRow.state == State.DEAD)
+        .with_for_update()
+    ).all()
+    for row in dead:
+        resend(row, now)
+    return len(dead)
+
+
+def page(
+    session: Session,
+    *,
+    limit: int,
+    after: Position | None = None,
+    state: State | None = None,
+    destination: str | None = None,
+    case_id: str | None = None,
+) -> Sequence[DeliveryRow]:
+    """Deliveries, newest first, beginning after a position."""
+    query = select(DeliveryRow).order_by(DeliveryRow.created_at.desc(), DeliveryRow.id.desc())
+    if after is not None:
+        query = query.where(
+            tuple_(DeliveryRow.created_at, DeliveryRow.id)
+            < tuple_(bindparam(None, after.at, Instant()), bindparam(None, after.id))
+        )
+    if state is not None:
+        query = query.where(DeliveryRow.state == state)
+    if destination is not None:
+        query = query.where(DeliveryRow.destination == destination)
+    if case_id is not None:
+        query = query.where(DeliveryRow.case_id == case_id)
+    return session.scalars(query.limit(limit)).all()
+
+
+def destinations(session: Session) -> Sequence[DestinationRow]:
+    """All platforms that are or were named, in the order of the settings."""
+    query = select(DestinationRow)
+    order = (DestinationRow.active.desc(), DestinationRow.position, DestinationRow.name)
+    return session.scalars(query.order_by(*order)).all()
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How the queue towards a platform is.
+
+    Attributes:
+        waiting: Deliveries still to be made.
+        dead: Deliveries that were given up.
+        oldest_at: When the oldest of the waiting was written.
+    """
+
+    waiting: int
+    dead: int
+    oldest_at: datetime | None
+
+
+def waiting(session: Session) -> Mapping[str, Waiting]:
+    """How the queues are, by platform."""
+    counted = session.execute(
+        select(
+            DeliveryRow.destination,
+            DeliveryRow.state,
+            func.count(),
+            func.min(DeliveryRow.created_at),
+        )
+        .where(DeliveryRow.state.in_((*OPEN, State.DEAD)))
+        .group_by(DeliveryRow.destination, DeliveryRow.state)
+    ).all()
+    found: dict[str, Waiting] = {
+        name: Waiting(0, 0, None) for name in session.scalars(select(DestinationRow.name))
+    }
+    for name, state, count, oldest_at in counted:
+        one = found[name]
+        if state == State.DEAD:
+            found[name] = Waiting(one.waiting, count, one.oldest_at)
+        else:
+            oldest = min(filter(None, (one.oldest_at, oldest_at)))
+            found[name] = Waiting(one.waiting + count, one.dead, oldest)
+    return found
+
+
+def release(session: Session, claimed: Claimed) -> None:
+    """Give a delivery back without an attempt."""
+    session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.id == claimed.id, DeliveryRow.leased_by == claimed.lease)
+        .values(leased_by=None, leased_until=None, maybe_sent_at=claimed.maybe_sent_at)
+    )
+
+
+def after_step(session: Session, case: CaseRow, at: datetime) -> None:
+    """Write down what a step of a case has to be told to platforms; part of the step.
+
+    What was never sent is taken back instead of being followed by its contrary.
+    """
+    match CaseState(case.state):
+        case CaseState.CONFIRMED:
+            enqueue(session, case, Subject.CONFIRMED, at)
+        case CaseState.CANDIDATE:
+            withdraw(session, case.id, at)
+        case CaseState.REOPENED:
+            enqueue(session, case, Subject.REOPENED, at)
+        case CaseState.VERIFIED:
+            if not withdraw(session, case.id, at):
+                enqueue(session, case, Subject.VERIFIED, at)
+        case CaseState.CANCELLED:
+            if not withdraw(session, case.id, at):
+                enqueue(session, case, Subject.CANCELLED, at)
+
+
+def leading(session: Session, case_id: str) -> str | None:
+    """Name of the platform whose word moves a case: the first of those that it was sent to."""
+    rows = session.execute(
+        select(DeliveryRow.destination, DestinationRow.position)
+        .join(DestinationRow, DestinationRow.name == DeliveryRow.destination)
+        .where(DeliveryRow.case_id == case_id, DeliveryRow.state != State.WITHDRAWN)
+        .order_by(DestinationRow.position)
+    ).first()
+    return None if rows is None else str(rows[0])
+
+
+def reference_before(session: Session, row: DeliveryRow) -> str | None:
+    """Id that a platform gave to the case when it was told of it before."""
+    return session.scalar(
+        select(DeliveryRow.reference)
+        .where(
+            DeliveryRow.case_id == row.case_id,
+            DeliveryRow.destination == row.destination,
+            DeliveryRow.number < row.number,
+            DeliveryRow.reference.is_not(None),
+            DeliveryRow.has_token.is_(False),
+        )
+        .order_by(DeliveryRow.number.desc())
+        .limit(1)
+    )
+
+
+def _due(name: str, now: datetime) -> Select[DeliveryRow]:
+    """Deliveries whose attempt is due, whom nobody holds, and before which nothing waits."""
+    earlier = aliased(DeliveryRow)
+    blocked = exists().where(
+        earlier.case_id == DeliveryRow.case_id,
+        earlier.destination == DeliveryRow.destination,
+        earlier.number < DeliveryRow.number,
+        earlier.state.in_((*OPEN, State.DEAD)),
+    )
+    return (
+        select(DeliveryRow)
+        .join(CaseRow, CaseRow.id == DeliveryRow.case_id)
+        .where(
+            DeliveryRow.destination == name,
+            DeliveryRow.state.in_(OPEN),
+            DeliveryRow.next_at <= now,
+            or_(DeliveryRow.leased_until.is_(None), DeliveryRow.leased_until <= now),
+            or_(CaseRow.settled_at.is_(None), CaseRow.settled_at <= now),
+            CaseRow.state != CaseState.CANDIDATE,
+            ~blocked,
+        )
+        .order_by(DeliveryRow.next_at)
+        .limit(1)
+    )
+
+
+def _told(session: Session, case_id: str, name: str) -> bool:
+    """Whether a platform was told of a case, or is to be."""
+    return bool(
+        session.scalar(
+            select(
+                exists().where(
+                    and_(
+                        DeliveryRow.case_id == case_id,
+                        DeliveryRow.destination == name,
+                        DeliveryRow.state != State.WITHDRAWN,
+                    )
+                )
+            )
+        )
+    )
+
+
+def _note_platform(
+    platform: DestinationRow, attempt: Attempt, at: datetime, jitter: Jitter, scale: float
+) -> None:
+    if attempt.outcome is Outcome.GONE:
+        platform.gone_at = at
+        return
+    if attempt.retry_after_s is not None:
+        until = at + timedelta(seconds=attempt.retry_after_s * scale)
+        platform.held_until = max(platform.held_until or until, until)
+    if attempt.outcome is not Outcome.FAILED:
+        platform.failures = 0
+        platform.open_until = None
+        return
+    platform.failures += 1
+    over = platform.failures - BREAKER_FAILURES
+    if over >= 0:
+        pause_s = min(BREAKER_FIRST_S * 2.0 ** min(over, 10), BREAKER_MAX_S)
+        platform.open_until = at + timedelta(seconds=pause_s * (0.5 + jitter()) * scale)
+
+
+def _failed(attempt: Attempt) -> Attempt:
+    return Attempt(
+        Outcome.FAILED,
+        attempt.status_code,
+        error=attempt.error,
+        concerns_all=True,
+        unsent=True,
+    )
