@@ -1,4 +1,4 @@
-"""The commands of the live service: serve, user, key, backup, restore."""
+"""The commands of the live service: serve, user, backup, restore, sandbox."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from service.cases.commands import catalogue_app
+from service.sandbox.commands import sandbox
 from vision.cli import console
 from vision.errors import ConfigError
 
@@ -33,6 +34,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("serve")(serve)
     app.command("backup")(backup)
     app.command("restore")(restore)
+    app.command("sandbox")(sandbox)
     app.add_typer(user_app)
     app.add_typer(catalogue_app)
 
