@@ -17,7 +17,7 @@ from service.cases.pages import Position
 from service.dispatch import queue
 from service.dispatch.notice import Subject
 from service.dispatch.schedule import State
-from service.store.tables import DeliveryRow, DestinationRow
+from service.store.tables import DeliveryRow
 
 router = APIRouter(tags=["dispatch"], responses=answers(401, 403))
 
@@ -143,10 +143,9 @@ def resume(name: PlatformName, service: TheService, who: Supervisor, origin: Ori
     """Send to a platform at once, also if it was gone, and what was given up before."""
     now = service.clock()
     with service.database.write() as session:
-        row = session.get(DestinationRow, name, with_for_update=True)
-        if row is None:
+        revived = queue.resume(session, name, now)
+        if revived is None:
             raise not_found("destination")
-        revived = queue.resume(session, row, now)
         audit.write(
             session,
             now,

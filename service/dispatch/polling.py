@@ -20,9 +20,10 @@ from service.dispatch.adapters.open311 import (
 from service.dispatch.callbacks import Report, Status, receive
 from service.dispatch.exchange import NoAnswerError
 from service.dispatch.platforms import Open311Platform
+from service.dispatch.queue import locked_platform
 from service.dispatch.schedule import State
 from service.store.database import Database
-from service.store.tables import CaseRow, CaseState, DeliveryRow, DestinationRow
+from service.store.tables import CaseRow, CaseState, DeliveryRow
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def poll_once(
 
 def _is_my_turn(database: Database, name: str, poll_s: float, now: datetime) -> bool:
     with database.write() as session:
-        row = session.get(DestinationRow, name, with_for_update=True)
+        row = locked_platform(session, name)
         if row is None or not row.active or row.gone_at is not None:
             return False
         if row.polled_at is not None and (now - row.polled_at).total_seconds() < poll_s * 0.9:

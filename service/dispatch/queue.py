@@ -54,7 +54,10 @@ class Claimed:
 
 def name_destinations(session: Session, settings: DispatchSettings) -> None:
     """Make the stored platforms those of the settings; what was said of others stays."""
-    known = {row.name: row for row in session.scalars(select(DestinationRow).with_for_update())}
+    known = {
+        row.name: row
+        for row in session.scalars(select(DestinationRow).with_for_update(key_share=True))
+    }
     for position, (name, platform) in enumerate(settings.destinations.items()):
         row = known.pop(name, None)
         if row is None:
@@ -160,7 +163,7 @@ def claim(
         The delivery; or when to ask again, because the platform is to be left alone until then;
         or ``None`` if nothing is due.
     """
-    platform = session.get(DestinationRow, name, with_for_update=True)
+    platform = locked_platform(session, name)
     if platform is None or not platform.active or platform.gone_at is not None:
         return None
     alone = [at for at in (platform.open_until, platform.held_until) if at and at > now]
@@ -203,10 +206,14 @@ def settle(
     Returns:
         The delivery; ``None``, and nothing is changed, if it is held no more.
     """
+    # Whoever takes a step of a case holds the case first, then its deliveries, then the platform.
+    case_id = session.scalar(select(DeliveryRow.case_id).where(DeliveryRow.id == claimed.id))
+    session.get(CaseRow, case_id, with_for_update=True)
     row = held(session, claimed)
     if row is None:
         return None
-    platform = session.get_one(DestinationRow, row.destination, with_for_update=True)
+    platform = locked_platform(session, row.destination)
+    assert platform is not None
     if attempt.outcome is Outcome.REFUSED and attempt.concerns_all:
         # A wrong key must not use up every case; someone will put it right.
         attempt = _failed(attempt)
@@ -239,22 +246,32 @@ def resend(row: DeliveryRow, now: datetime) -> None:
     row.leased_by = row.leased_until = None
 
 
-def resume(session: Session, platform: DestinationRow, now: datetime) -> int:
+def resume(session: Session, name: str, now: datetime) -> int | None:
     """Send to a platform again that was gone or left alone, and what was given up before.
 
     Returns:
-        How many deliveries had been given up.
+        How many deliveries had been given up; ``None`` if there is no such platform.
     """
-    platform.failures = 0
-    platform.gone_at = platform.open_until = platform.held_until = None
     dead = session.scalars(
         select(DeliveryRow)
-        .where(DeliveryRow.destination == platform.name, DeliveryRow.state == State.DEAD)
+        .where(DeliveryRow.destination == name, DeliveryRow.state == State.DEAD)
         .with_for_update()
     ).all()
+    platform = locked_platform(session, name)
+    if platform is None:
+        return None
+    platform.failures = 0
+    platform.gone_at = platform.open_until = platform.held_until = None
     for row in dead:
         resend(row, now)
     return len(dead)
+
+
+def locked_platform(session: Session, name: str) -> DestinationRow | None:
+    """A platform, held against other writers; rows that refer to it may be written meanwhile."""
+    return session.get(
+        DestinationRow, name, with_for_update={"key_share": True}, populate_existing=True
+    )
 
 
 def page(

@@ -51,6 +51,7 @@ POLL_MAX = 50
 TOLD_MAX = 1000
 """Servers tell at most so many requests at once."""
 
+ASKED_AGAIN = 3
 LIST_BYTES_MAX = 8 * 1024 * 1024
 CLOCKS_APART = timedelta(minutes=10)
 """The platform's clock may differ from ours by so much."""
@@ -277,14 +278,16 @@ class Open311Adapter:
         return None
 
     def _get(self, resource: str, now: datetime, **query: str) -> str:
-        answer = self._exchange.ask(
-            "GET",
-            self._url(resource, **query),
-            headers=self._headers(),
-            answer_bytes=LIST_BYTES_MAX,
-        )
-        if answer.is_success:
-            return answer.text
+        """Ask something; asking again does no harm, so a server that stumbles is asked again."""
+        url = self._url(resource, **query)
+        for _ in range(ASKED_AGAIN):
+            answer = self._exchange.ask(
+                "GET", url, headers=self._headers(), answer_bytes=LIST_BYTES_MAX
+            )
+            if answer.is_success:
+                return answer.text
+            if answer.status < 500:
+                break
         raise AskedInVainError(self._exchange.unmade(answer, now, self._said(answer)))
 
     def _said(self, answer: Answer) -> str:

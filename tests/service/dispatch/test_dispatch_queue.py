@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -18,9 +20,10 @@ from dispatch_rig import (
     webhook,
 )
 
-from service.cases.lifecycle import Action, take_step
+from service.cases.lifecycle import Action, StepRefused, take_step
 from service.dispatch import queue
 from service.dispatch.attempt import Attempt, Outcome
+from service.dispatch.callbacks import Report, Status, UnknownCaseError, receive
 from service.dispatch.dispatcher import arrived
 from service.dispatch.queue import BREAKER_FAILURES, Claimed
 from service.dispatch.schedule import SCHEDULE_S
@@ -257,7 +260,7 @@ def test_a_platform_that_is_gone_is_sent_nothing_until_it_is_resumed(database: D
     settle(database, claimed(database), Attempt(Outcome.GONE, 410, error="410 Gone"))
     assert claim(database, 1e6) is None
     with database.write() as session:
-        queue.resume(session, session.get_one(DestinationRow, "city"), NOW)
+        assert queue.resume(session, "city", NOW) == 0
     assert isinstance(claim(database, 60), Claimed)
 
 
@@ -298,3 +301,43 @@ def test_several_workers_never_hold_the_same(database: Database) -> None:
     for thread in threads:
         thread.join(30)
     assert (len(held), len(set(held))) == (40, 40)
+
+
+def test_steps_attempts_and_callbacks_at_once_wait_for_each_other_and_never_in_a_circle(
+    database: Database,
+) -> None:
+    """PostgreSQL would end one of two that wait for each other with an error."""
+    with database.write() as session:
+        for number in range(30):
+            confirm(session, number)
+    faults: list[Exception] = []
+
+    def guarded(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as error:
+            faults.append(error)
+
+    def deliver() -> None:
+        while isinstance(one := claim(database), Claimed):
+            settle(database, one)
+
+    def call_back() -> None:
+        for number in range(30):
+            report = Report(f"r{number}", Status.HANDLED, NOW, case_id=f"violation-{number}")
+            with suppress(UnknownCaseError), database.write() as session:
+                receive(session, "city", report, NOW)
+
+    def cancel() -> None:
+        for number in reversed(range(30)):
+            with suppress(StepRefused):
+                step(database, f"violation-{number}", Action.CANCEL)
+
+    works = (deliver, deliver, call_back, cancel)
+    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert faults == []
+    assert {state_of(database, f"violation-{number}") for number in range(30)} == {"cancelled"}
