@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.cases.review import shown_box_of
+from service.cases.sameness import cases_at_place, links_of
 from service.evidence.access import is_shown, link_to, list_evidence
 from service.review.visit import Visit
 from service.store.cameras import camera_of
-from service.store.tables import CameraRow, CaseRow, EvidenceRow, ViolationRow
+from service.store.tables import CameraRow, CaseRow, EvidenceRow, Relation, ViolationRow
 from vision.record import ViolationRecord
 from vision.rules.kinds import KINDS
 from vision.zones import Purpose
 
-PLACE_IOU = 0.2
-"""Boxes of one zone that overlap by so much, as intersection over union, are one place."""
 HISTORY = 6
-_LOOKED_AT = 40
 _UNKNOWN_COLOUR = "#5c677d"
 _SHORTEST_STRIP = 24
 _STRIP_SHARE = 32
-
-Box = Sequence[float]
 
 
 def brief_of(session: Session, case: CaseRow, visit: Visit, now: datetime) -> dict[str, Any]:
@@ -41,7 +35,6 @@ def brief_of(session: Session, case: CaseRow, visit: Visit, now: datetime) -> di
     violation = session.get_one(ViolationRow, case.id)
     record = ViolationRecord.model_validate(violation.record)
     camera = session.get(CameraRow, case.camera_id)
-    box = shown_box_of(session, case)
     kind = KINDS.get(case.kind)
     return {
         "id": case.id,
@@ -57,7 +50,7 @@ def brief_of(session: Session, case: CaseRow, visit: Visit, now: datetime) -> di
         "zone_id": case.zone_id,
         "zone": _outline(camera, case.zone_id),
         "confidence": case.confidence,
-        "box": box,
+        "box": shown_box_of(session, case),
         "started_at": _iso(case.started_at),
         "raised_at": _iso(case.raised_at),
         "last_seen_at": _iso(record.last_seen_at),
@@ -76,52 +69,30 @@ def brief_of(session: Session, case: CaseRow, visit: Visit, now: datetime) -> di
         "recurrences": case.recurrences,
         "priority": case.priority,
         "evidence": _evidence(session, case.id, visit, now),
-        "history": same_place(session, case, box),
+        "history": _history(session, case),
+        "perhaps_same": _perhaps_same(session, case),
     }
 
 
-def same_place(session: Session, case: CaseRow, box: Box | None) -> list[dict[str, Any]]:
-    """Other cases of the same place, newest first.
-
-    The place is the zone of the camera, and in it where the boxes overlap.
-    """
-    query = (
-        select(CaseRow, ViolationRow.record)
-        .join(ViolationRow, ViolationRow.id == CaseRow.id)
-        .where(
-            CaseRow.camera_id == case.camera_id,
-            CaseRow.zone_id == case.zone_id,
-            CaseRow.id != case.id,
-        )
-        .order_by(CaseRow.raised_at.desc(), CaseRow.id.desc())
-        .limit(_LOOKED_AT)
-    )
-    found = []
-    for other, record in session.execute(query):
-        theirs = other.box or record["box"]
-        if box is None or overlap(box, theirs) >= PLACE_IOU:
-            found.append(
-                {
-                    "id": other.id,
-                    "state": other.state,
-                    "kind": other.kind,
-                    "raised_at": _iso(other.raised_at),
-                }
-            )
-        if len(found) == HISTORY:
-            break
-    return found
+def _history(session: Session, case: CaseRow) -> list[dict[str, Any]]:
+    return [
+        {"id": other.id, "state": other.state, "raised_at": _iso(other.raised_at)}
+        for other in cases_at_place(session, case, HISTORY)
+    ]
 
 
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes ``x1, y1, x2, y2``."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return shared / (areas - shared)
+def _perhaps_same(session: Session, case: CaseRow) -> list[dict[str, Any]]:
+    """What cameras near by saw at about the same time."""
+    return [
+        {
+            "id": other.id,
+            "state": other.state,
+            "camera_id": other.camera_id,
+            "distance_m": link.distance_m,
+        }
+        for link, other in links_of(session, case.id)
+        if link.relation == Relation.POSSIBLE_DUPLICATE
+    ]
 
 
 def caption_height(width: int) -> int:
@@ -134,7 +105,8 @@ def _evidence(session: Session, case_id: str, visit: Visit, now: datetime) -> di
     found: dict[str, Any] = {}
     rows = list_evidence(session, case_id, visit.principal.actor, visit.origin, now)
     for row in rows:
-        if row.superseded_at is not None:
+        # Of what happened again there are pictures too; the box on the screen is of the first time.
+        if row.superseded_at is not None or row.violation_id != case_id:
             continue
         known = found.setdefault(row.role, {"url": None, "original": None})
         if is_shown(row):

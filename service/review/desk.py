@@ -26,9 +26,9 @@ from service.cases.claims import (
     release,
 )
 from service.cases.lifecycle import NoSuchCase, StaleCase
-from service.cases.review import Decision, ReviewRules, UndoRefused, decide, shown_box_of, undo
+from service.cases.review import Decision, ReviewRules, UndoRefused, decide, undo
 from service.evidence.access import link_to, open_original
-from service.review.brief import PLACE_IOU, brief_of, overlap
+from service.review.brief import brief_of
 from service.review.visit import Visit
 from service.store.tables import CaseRow, EvidenceRow, Role, Variant, Verdict
 from vision.errors import InputError, JiexuError
@@ -218,14 +218,14 @@ class Desk:
         self._release(held)
 
     def alike(self, message: CaseMessage) -> list[dict[str, Any]]:
-        """Candidates of the same kind at the same place, claimed to be decided at once."""
+        """Candidates of the same kind in the same zone, claimed to be decided at once."""
         reviewer, now = self._reviewer(), self.visit.service.clock()
         with self.visit.service.database.write() as session:
             shown = session.get(CaseRow, message.id)
             if shown is None:
                 return []
             found = []
-            for case in _of_the_place(session, shown):
+            for case in _alike(session, shown):
                 if case.id in self.held:
                     found.append(brief_of(session, case, self.visit, now))
                     continue
@@ -282,9 +282,8 @@ class Desk:
                 release(session, case_id, reviewer)
 
 
-def _of_the_place(session: Session, shown: CaseRow) -> list[CaseRow]:
-    """A case, and the candidates of its kind whose boxes overlap with its own."""
-    box = shown_box_of(session, shown)
+def _alike(session: Session, shown: CaseRow) -> list[CaseRow]:
+    """A case, and the other candidates of its kind in its zone, newest first."""
     query = (
         select(CaseRow)
         .where(
@@ -295,14 +294,9 @@ def _of_the_place(session: Session, shown: CaseRow) -> list[CaseRow]:
             CaseRow.id != shown.id,
         )
         .order_by(CaseRow.raised_at.desc())
-        .limit(10 * ALIKE)
+        .limit(ALIKE - 1)
     )
-    found = [shown]
-    for case in session.scalars(query):
-        theirs = shown_box_of(session, case)
-        if box is None or theirs is None or overlap(box, theirs) >= PLACE_IOU:
-            found.append(case)
-    return found[:ALIKE]
+    return [shown, *session.scalars(query)]
 
 
 def _word(error: JiexuError) -> str:

@@ -267,7 +267,7 @@ export default {
       <aside class="jx-side" :aria-label="t('facts')">
         <img v-if="file('crop')" class="jx-crop" :src="file('crop').url" :alt="t('crop')" decoding="sync" @click="show('crop')">
         <case-facts :one="one" :kind-name="kindName" :is-changed="kind !== null && kind !== one.kind" :t="t" :zone="timezone"
-          :language="language" :states="states" :kinds="kinds" />
+          :language="language" :states="states" />
         <label v-if="isNoting || note" class="jx-field jx-note"><span>{{ t('note') }}</span>
           <textarea ref="note" v-model="note" maxlength="1000" rows="2"></textarea></label>
       </aside>

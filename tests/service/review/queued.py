@@ -26,17 +26,18 @@ BEGIN = datetime(2026, 5, 4, 1, 0, tzinfo=UTC)
 def queue_candidates(
     database: Database, files: EvidenceFiles, folder: Path, count: int, **changes: Any
 ) -> list[str]:
-    """Take in candidates, one an hour, each at a place of its own unless a box is given.
+    """Take in candidates, one an hour, each at a place of its own in a zone of their own.
 
     Returns:
         Their ids, oldest first.
     """
     intake = Intake(database, files, mask=lambda data, _type: data, clock=lambda: datetime.now(UTC))
+    zone_id = f"zone-{uuid.uuid4()}"
     ids = []
     for number in range(count):
         at = BEGIN + timedelta(hours=number)
         left, top = 20 + 40 * (number % 6), 20 + 30 * (number // 6 % 4)
-        box = changes.get("box", (left, top, left + 30, top + 24))
+        box = (left, top, left + 30, top + 24)
         scene = _picture(folder, f"scene-{number}", box, at)
         crop = _picture(folder, f"crop-{number}", (10, 10, 300, 150), at)
         one = record(
@@ -44,6 +45,7 @@ def queue_candidates(
             **{
                 "id": str(uuid.uuid4()),
                 "box": box,
+                "zone_id": zone_id,
                 "started_at": at,
                 "raised_at": at + timedelta(minutes=5),
                 "last_seen_at": at + timedelta(minutes=9),

@@ -132,9 +132,9 @@ def test_the_reason_other_wants_a_note(
 def test_alike_candidates_are_decided_together(
     reviewer: BrowserContext, pages: ServedPages, queue: Callable[..., list[str]]
 ) -> None:
-    alike = queue(3, box=(100, 60, 160, 110))
+    alike = queue(3)
     later = BEGIN + timedelta(days=1)
-    (elsewhere,) = queue(1, box=(10, 10, 40, 40), raised_at=later)
+    (elsewhere,) = queue(1, raised_at=later)
     page = reviewer.new_page()
     page.goto("/ui/review")
     on_screen(page)

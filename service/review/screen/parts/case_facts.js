@@ -2,7 +2,7 @@
 const DAY_S = 86400;
 
 export const CaseFacts = {
-  props: { one: Object, kindName: String, isChanged: Boolean, t: Function, zone: String, language: String, states: Object, kinds: Object },
+  props: { one: Object, kindName: String, isChanged: Boolean, t: Function, zone: String, language: String, states: Object },
   computed: {
     begin() { return Date.parse(this.one.started_at); },
     until() { return Date.parse(this.one.ended_at || this.one.last_seen_at); },
@@ -79,10 +79,17 @@ export const CaseFacts = {
         <h3>{{ t('same_place') }}</h3>
         <ul v-if="one.history.length" class="jx-history">
           <li v-for="other in one.history" :key="other.id"><span>{{ time(other.raised_at) }}</span>
-            <span>{{ other.kind === one.kind ? '' : kinds[other.kind] || other.kind }}</span>
             <span class="jx-state" :class="'jx-state-' + other.state">{{ states[other.state] || other.state }}</span></li>
         </ul>
         <p v-else class="jx-soft">{{ t('nothing_before') }}</p>
+      </section>
+      <section v-if="one.perhaps_same.length" class="jx-block">
+        <h3>{{ t('perhaps_same') }}</h3>
+        <ul class="jx-history">
+          <li v-for="other in one.perhaps_same" :key="other.id"><span>{{ other.camera_id }}</span>
+            <span class="jx-soft">{{ other.distance_m === null ? '' : t('metres').replace('{count}', Math.round(other.distance_m)) }}</span>
+            <span class="jx-state" :class="'jx-state-' + other.state">{{ states[other.state] || other.state }}</span></li>
+        </ul>
       </section>
     </div>`,
 };
