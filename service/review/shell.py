@@ -74,7 +74,8 @@ def visit_of(request: Request) -> Visit | None:
     with service.database.read() as session:
         preferences = load_preferences(session, principal.user_id)
     say = wording(preferences.language or language_of(request))
-    return Visit(service, token, principal, preferences, say, origin_of(request))
+    feed = request.app.state.feed
+    return Visit(service, token, principal, preferences, say, origin_of(request), feed)
 
 
 def language_of(request: Request) -> Language:

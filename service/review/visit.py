@@ -12,6 +12,7 @@ from service import audit
 from service.auth import logins
 from service.auth.principal import Principal
 from service.context import Service
+from service.review.feed import Feed
 from service.review.preferences import Preferences
 from service.review.wording import Wording
 from service.store.tables import Role
@@ -43,6 +44,7 @@ class Visit:
         preferences: How they like it.
         say: The texts of their language.
         origin: Where the page was asked for from, for the audit.
+        feed: Tells what happens while the page is open.
     """
 
     service: Service
@@ -51,6 +53,7 @@ class Visit:
     preferences: Preferences
     say: Wording
     origin: audit.Origin
+    feed: Feed
 
     def may(self, role: Role) -> bool:
         """Whether the user had at least this role when the page was opened."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from service.cases.claims import Wanted
+from service.cases.events import CASE_CHANGED, CASE_CREATED
 from service.cases.reasons import REASONS
 from service.review.desk import CaseId, CaseMessage, DecisionMessage, Desk, Fault, OriginalMessage
 from service.review.page import Page
@@ -53,7 +54,8 @@ async def build(visit: Visit) -> None:
     kinds = tuple(kind for kind in query.getlist("kind") if kind in KINDS)
     desk = Desk(visit, Wanted(kinds=kinds, camera_id=query.get("camera") or None))
     screen = CaseScreen(visit)
-    _Told(desk, screen, query.get("case"))
+    told = _Told(desk, screen, query.get("case"))
+    context.client.on_delete(visit.feed.listen(told.hear))
 
 
 class _Told:
@@ -97,6 +99,12 @@ class _Told:
                 else:
                     self._screen.run_method("tellFault", found.word)
             await self._fill()
+
+    async def hear(self, types: frozenset[str]) -> None:
+        """Something happened: there may be more to review."""
+        if CASE_CREATED in types or CASE_CHANGED in types:
+            async with self._turn:
+                await self._fill()
 
     async def _end(self) -> None:
         async with self._turn:
