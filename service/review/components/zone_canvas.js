@@ -24,6 +24,10 @@ export default {
                 @keydown.enter.stop="$emit('choose', index)" @keydown.space.stop.prevent="$emit('choose', index)" />
             <text class="jx-zone-name" :x="label(zone).x" :y="label(zone).y" :font-size="13 * unit">{{ zone.name }}</text>
           </g>
+          <g v-for="(one, at) in fromCamera ? marks || [] : []" :key="'b' + at" class="jx-mark-box" :class="'jx-mark-' + one.tone">
+            <rect :x="one.box[0]" :y="one.box[1]" :width="one.box[2] - one.box[0]" :height="one.box[3] - one.box[1]" />
+            <text class="jx-zone-name" :x="one.box[0]" :y="one.box[1] - 5 * unit" :font-size="12 * unit">{{ one.name }}</text>
+          </g>
           <g v-if="chosen" :style="{ '--zone': chosen.colour }">
             <circle v-for="(point, at) in middles" :key="'m' + at" class="jx-middle" :data-middle="at"
                 :cx="point[0] * width" :cy="point[1] * height" :r="5 * unit" />
@@ -69,6 +73,7 @@ export default {
     zones: Array,
     selected: Number,
     drawing: String,
+    marks: Array,
     changed: Boolean,
   },
   emits: ["points", "drawn", "choose", "undo", "redo", "cancel"],
@@ -77,6 +82,7 @@ export default {
       source: null,
       fault: null,
       takenAt: null,
+      fromCamera: false,
       width: 1600,
       height: 900,
       unit: 1,
@@ -158,6 +164,7 @@ export default {
           return;
         }
         this.show(await answer.blob());
+        this.fromCamera = true;
         const at = new Date(answer.headers.get("x-taken-at"));
         this.takenAt = at.toLocaleString(document.documentElement.lang, { timeZone: this.timezone });
       } catch {
@@ -169,6 +176,7 @@ export default {
       if (!file) return;
       clearTimeout(this.retry);
       this.show(file);
+      this.fromCamera = false;
       this.takenAt = file.name;
     },
     show(blob) {

@@ -83,6 +83,15 @@ class ZoneCanvas(ui.element, component="zone_canvas.js"):
         self._props["changed"] = is_changed
         self.update()
 
+    def mark_boxes(self, marks: Sequence[Mapping[str, Any]]) -> None:
+        """Show boxes over the camera's own picture.
+
+        Args:
+            marks: ``box`` ``[x1, y1, x2, y2]`` in pixels of the picture, ``tone`` and ``name``.
+        """
+        self._props["marks"] = list(marks)
+        self.update()
+
 
 def _points(given: Any) -> Points:
     """Points that a browser sent, within the picture."""

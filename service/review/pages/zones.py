@@ -21,6 +21,7 @@ from service.review.drawing import Draft, further_text, rounded, with_further, w
 from service.review.elements import icon_button, tag
 from service.review.page import BASE, Page
 from service.review.visit import Visit
+from service.review.what_if import WhatIf
 from service.store.cameras import camera_of
 from service.store.tables import CameraRow, Role
 from vision.check import COLOURS
@@ -109,9 +110,17 @@ class _Editor:
                     on_redo=self._redo,
                     on_cancel=self._cancel,
                 )
-                self.list = tag(
-                    "section", classes="jx-editor-side", aria_label=say("zones.of_camera")
-                )
+                with tag("div", classes="jx-editor-side"):
+                    self.list = tag(
+                        "section", classes="jx-zone-cards", aria_label=say("zones.of_camera")
+                    )
+                    if self.visit.service.replays is not None:
+                        WhatIf(
+                            self.visit,
+                            self.camera_id,
+                            lambda: self.draft.zones,
+                            self.canvas.mark_boxes,
+                        ).build()
         self._all()
         ui.timer(LOOK_S, self._look, immediate=False)
 
