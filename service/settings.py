@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from service.dispatch.platforms import DispatchSettings, VerificationSettings
 from service.store.tables import Role
 from vision.errors import ConfigError
+from vision.site import CoordSys
 
 PREFIX = "JIEXU_"
 Seconds = Annotated[float, Field(gt=0)]
@@ -175,6 +176,11 @@ class ServiceSettings(BaseSettings):
         timezone: IANA name; schedules, permits and stages go by it.
         calendar: Working days and holidays: name of a shipped calendar, or a file.
         catalogue: Case catalogue: name of a shipped one, or a file.
+        map_tiles: URL template of a tile server for the map, such as
+            ``https://tiles.example.cn/{z}/{x}/{y}.png``; browsers load from it. A plain ground
+            without it.
+        map_attribution: Whose tiles they are, shown on the map.
+        map_coord_sys: Coordinate system of the tiles.
         limits: What requests may ask for.
         logins: How long logins last.
         oidc: Logging in at an OpenID provider, besides passwords; needs ``public_url``.
@@ -206,6 +212,9 @@ class ServiceSettings(BaseSettings):
     timezone: str = "Asia/Shanghai"
     calendar: str = "cn"
     catalogue: str = "gb30428.2-2013"
+    map_tiles: Annotated[str, Field(pattern=r"^https?://[\w.{}:-]+/\S*\{z\}\S*$")] | None = None
+    map_attribution: str = ""
+    map_coord_sys: CoordSys = "wgs84"
     limits: Limits = Limits()
     logins: Logins = Logins()
     oidc: Oidc | None = None

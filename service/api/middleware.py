@@ -40,10 +40,10 @@ _REFERENCE_POLICY = POLICY.encode()
 REFERENCE = f"{PREFIX}/docs"
 """Where the page made from the API's description stands."""
 # NiceGUI writes its scripts into the page and compiles templates in the browser; nothing comes
-# from elsewhere, and no page can be framed or send its forms elsewhere.
+# from elsewhere but tiles of the map, and no page can be framed or send its forms elsewhere.
 _PAGES_POLICY = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    b"style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    b"style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:%s; media-src 'self' blob:; "
     b"object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 
@@ -58,6 +58,7 @@ class Around:
         self._most = int(limits.body_mb * 1e6)
         largest = max(limits.picture_mb, limits.clip_mb)
         self._most_upload = int(largest * 1e6) + _OVERHEAD_BYTES
+        self._pages_policy = _pages_policy(service.settings.map_tiles)
         self._public_url = service.settings.public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +85,7 @@ class Around:
                 message["headers"] = [
                     *message["headers"],
                     *_HEADERS,
-                    (b"content-security-policy", _policy(scope["path"])),
+                    (b"content-security-policy", self._policy(scope["path"])),
                     (b"x-request-id", request_id.encode()),
                 ]
                 self._count(scope, status, time.perf_counter() - begun)
@@ -155,17 +156,26 @@ class Around:
     def _told(self, scope: Scope) -> str:
         return f"at most {self._limit(scope) / 1e6:g} MB are taken here"
 
+    def _policy(self, path: str) -> bytes:
+        """What a browser may load and do for an answer."""
+        if path.startswith(REFERENCE):
+            return _REFERENCE_POLICY
+        is_page = path == PAGES or path.startswith(f"{PAGES}/")
+        return self._pages_policy if is_page else _POLICY
+
     def _count(self, scope: Scope, status: int, took_s: float) -> None:
         route = _route(scope)
         self._metrics.requests.labels(scope["method"], route, status).inc()
         self._metrics.request_seconds.labels(scope["method"], route).observe(took_s)
 
 
-def _policy(path: str) -> bytes:
-    """What a browser may load and do for an answer."""
-    if path.startswith(REFERENCE):
-        return _REFERENCE_POLICY
-    return _PAGES_POLICY if path == PAGES or path.startswith(f"{PAGES}/") else _POLICY
+def _pages_policy(tiles: str | None) -> bytes:
+    """What a browser may load and do in the pages: pictures also from a tile server."""
+    if tiles is None:
+        return _PAGES_POLICY % b""
+    scheme, _, rest = tiles.partition("://")
+    host = rest.partition("/")[0].replace("{s}", "*")
+    return _PAGES_POLICY % f" {scheme}://{host}".encode()
 
 
 def _route(scope: Scope) -> str:

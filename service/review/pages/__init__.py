@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from service.review.page import Page
-from service.review.pages import audit, keys, queue, review, users, wall, zones
+from service.review.pages import audit, keys, map, queue, review, users, wall, zones
 
 PAGES: tuple[Page, ...] = (
     queue.PAGE,
     review.PAGE,
     wall.PAGE,
+    map.PAGE,
     zones.PAGE,
     users.PAGE,
     keys.PAGE,
