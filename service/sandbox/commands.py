@@ -20,8 +20,6 @@ SECRET_VARIABLE = "JIEXU_SANDBOX_SECRET"  # noqa: S105 - names of variables, not
 TOKEN_VARIABLE = "JIEXU_SANDBOX_TOKEN"  # noqa: S105
 KEY_VARIABLE = "JIEXU_SANDBOX_API_KEY"
 
-Share = Annotated[float, typer.Option(min=0, max=1)]
-
 
 def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
@@ -32,12 +30,20 @@ def sandbox(
     step: Annotated[
         float, typer.Option(min=0, help="Seconds from one stage to the next; 0: by hand.")
     ] = 10.0,
-    decline: Annotated[Share, typer.Option(help="Share of cases that it declines.")] = 0.0,
-    fail: Annotated[Share, typer.Option(help="Share of calls that fail.")] = 0.0,
+    decline: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of cases that it declines.")
+    ] = 0.0,
+    fail: Annotated[float, typer.Option(min=0, max=1, help="Share of calls that fail.")] = 0.0,
     hang: Annotated[float, typer.Option(help="Seconds that a hanging call is held open.")] = 30.0,
-    duplicate: Annotated[Share, typer.Option(help="Share of callbacks sent twice.")] = 0.0,
-    reorder: Annotated[Share, typer.Option(help="Share of callbacks held back.")] = 0.0,
-    wrong_signature: Annotated[Share, typer.Option(help="Share preceded by a forged one.")] = 0.0,
+    duplicate: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of callbacks sent twice.")
+    ] = 0.0,
+    reorder: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of callbacks held back.")
+    ] = 0.0,
+    wrong_signature: Annotated[
+        float, typer.Option(min=0, max=1, help="Share preceded by a forged one.")
+    ] = 0.0,
     down_every: Annotated[float, typer.Option(min=0, help="Down once in so many seconds.")] = 0.0,
     down_for: Annotated[float, typer.Option(min=0, help="So long each time.")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="Of all chance.")] = None,
