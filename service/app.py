@@ -20,6 +20,7 @@ from service.api import (
     pictures,
     replays,
     review,
+    settings,
     users,
     violations,
 )
@@ -74,6 +75,7 @@ def create_app(service: Service) -> FastAPI:
     ):
         api.include_router(part.router)
     api.include_router(replays.router)
+    api.include_router(settings.router)
     api.include_router(operations.overview)
     app.include_router(api)
     app.include_router(operations.router)

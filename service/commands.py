@@ -50,7 +50,9 @@ def serve(
     changes = {name: value for name, value in given.items() if value is not None}
     from service.serve import serve as run_service
 
-    run_service(settings.model_copy(update=changes))
+    run_service(
+        settings.model_copy(update=changes), lambda: _settings(config).model_copy(update=changes)
+    )
 
 
 def backup(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from service.auth.logins import LoginTimes
@@ -24,13 +25,16 @@ from service.store.database import Database
 from vision.calendars import load_calendar
 from vision.schedule import SiteClock
 
+if TYPE_CHECKING:
+    from service.reload import Reloader
 
-@dataclass(frozen=True)
+
+@dataclass(eq=False)
 class Service:
     """The service.
 
     Attributes:
-        settings: Its settings.
+        settings: Its settings; replaced as a whole when they are read again.
         database: Its store.
         files: Its evidence.
         signer: Signs links to evidence.
@@ -41,6 +45,7 @@ class Service:
         detector_counts: Tells what detectors have done, by model; ``None`` where there are none.
         oidc: OpenID provider to log in at; ``None`` where there is none.
         replays: Kept looks, and what they would have given; ``None`` where none are kept.
+        reloader: Reads the settings again; ``None`` where they are in no file.
         clock: Tells aware wall-clock time.
     """
 
@@ -55,6 +60,7 @@ class Service:
     detector_counts: Callable[[], Mapping[str, DetectorCounts]] | None = None
     oidc: OidcProvider | None = None
     replays: Replays | None = None
+    reloader: Reloader | None = None
 
     @property
     def login_times(self) -> LoginTimes:
@@ -73,7 +79,7 @@ class Service:
         """When people work here: deadlines are counted by it."""
         return self.filing.worktime
 
-    @cached_property
+    @property
     def review_rules(self) -> ReviewRules:
         """How candidates are reviewed."""
         given = self.settings.review

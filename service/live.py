@@ -7,6 +7,7 @@ from typing import Protocol
 
 from service.cameras.counts import LiveCounts
 from service.cameras.pushed import Pushed, Snapshot
+from service.cameras.reach import AddressPolicy
 from service.cameras.sink import CameraHealth
 from vision.detect.detections import Detections
 from vision.frames.frame import Image
@@ -31,6 +32,10 @@ class Live(Protocol):
 
     def counts(self) -> LiveCounts:
         """What has happened since the start."""
+        ...
+
+    def change_policy(self, policy: AddressPolicy) -> None:
+        """Other hosts may be reached from now on."""
         ...
 
     def settings_changed(self, camera_id: str) -> None:

@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,6 +30,7 @@ from service.evidence.links import load_signer
 from service.evidence.masked_version import EvidenceMask
 from service.housekeeping import keep_house
 from service.logs import set_up_logs
+from service.reload import Reloader
 from service.replays.archive import LookArchive
 from service.replays.jobs import Replays
 from service.review.mount import add_pages
@@ -115,13 +117,23 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
     return service, watched, detectors
 
 
-def serve(settings: ServiceSettings) -> None:
-    """Serve until told to stop."""
+def serve(
+    settings: ServiceSettings, read_again: Callable[[], ServiceSettings] | None = None
+) -> None:
+    """Serve until told to stop.
+
+    Args:
+        settings: All settings.
+        read_again: Reads them again, for those that can change while the service runs.
+    """
     set_up_logs()
     # The server raises the signal again when it has ended: that must not end us at once.
     signal.signal(signal.SIGTERM, _end)
     service, watched, detectors = open_service(settings)
     log.info("cases are filed by the catalogue %s", service.filing.catalogue.id)
+    if read_again is not None:
+        service.reloader = Reloader(service, read_again)
+        signal.signal(signal.SIGHUP, lambda *_: _reload(service.reloader))
     offered = offer_token(service.database, settings.data, now())
     if offered is not None:
         log.warning("there is no user yet: make the first admin with the token in %s", offered)
@@ -175,6 +187,17 @@ def serve(settings: ServiceSettings) -> None:
         for thread in threads:
             thread.join(SHUTDOWN_S)
         service.database.close()
+
+
+def _reload(reloader: Reloader | None) -> None:
+    """Read the settings again, beside what the main thread does."""
+
+    def read() -> None:
+        assert reloader is not None
+        with suppress(ConfigError):
+            reloader.reload("system")
+
+    threading.Thread(target=read, name="reload", daemon=True).start()
 
 
 def _end(signum: int, frame: FrameType | None) -> None:

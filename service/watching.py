@@ -13,6 +13,7 @@ from sqlalchemy import select
 from service.cameras.address import CameraSource, parse_address
 from service.cameras.counts import LiveCounts
 from service.cameras.live import LiveCamera
+from service.cameras.reach import AddressPolicy
 from service.cameras.sink import CameraHealth
 from service.cameras.watch import WatchSettings
 from service.detecting import Detectors
@@ -61,6 +62,10 @@ class Watchers(Protocol):
 
     def counts(self) -> LiveCounts:
         """What has happened since the start."""
+        ...
+
+    def change_policy(self, policy: AddressPolicy) -> None:
+        """Other hosts may be reached from now on."""
         ...
 
 
@@ -129,6 +134,10 @@ class WatchedCameras:
     def counts(self) -> LiveCounts:
         """What has happened since the start."""
         return self._watchers.counts()
+
+    def change_policy(self, policy: AddressPolicy) -> None:
+        """Other hosts may be reached from now on."""
+        self._watchers.change_policy(policy)
 
     def settings_changed(self, camera_id: str) -> None:
         """A camera was added, changed or taken away."""

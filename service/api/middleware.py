@@ -54,10 +54,7 @@ class Around:
     def __init__(self, app: ASGIApp, service: Service, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        limits = service.settings.limits
-        self._most = int(limits.body_mb * 1e6)
-        largest = max(limits.picture_mb, limits.clip_mb)
-        self._most_upload = int(largest * 1e6) + _OVERHEAD_BYTES
+        self._service = service
         self._pages_policy = _pages_policy(service.settings.map_tiles)
         self._public_url = service.settings.public_url
 
@@ -151,7 +148,10 @@ class Around:
         return receiving
 
     def _limit(self, scope: Scope) -> int:
-        return self._most_upload if scope["path"] in _UPLOADS else self._most
+        limits = self._service.settings.limits
+        if scope["path"] in _UPLOADS:
+            return int(max(limits.picture_mb, limits.clip_mb) * 1e6) + _OVERHEAD_BYTES
+        return int(limits.body_mb * 1e6)
 
     def _told(self, scope: Scope) -> str:
         return f"at most {self._limit(scope) / 1e6:g} MB are taken here"

@@ -192,6 +192,10 @@ class LiveCameras:
         jpeg, taken_at = newest
         return Snapshot(decoded_still(jpeg), taken_at)
 
+    def change_policy(self, policy: AddressPolicy) -> None:
+        """Other hosts may be reached from now on."""
+        self._supervisor.change_policy(policy)
+
     def retry(self, camera_id: str) -> None:
         """Try a camera that waits at once.
 

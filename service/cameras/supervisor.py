@@ -173,7 +173,9 @@ class Supervisor:
         self._stop = threading.Event()
         self._wake_out, self._wake_in = self._context.Pipe(duplex=False)
         self._memory_s = time.monotonic()
-        self.restarts: dict[str, int] = {"hung": 0, "died": 0, "memory": 0, "start": 0}
+        self.restarts: dict[str, int] = dict.fromkeys(
+            ("hung", "died", "memory", "start", "policy"), 0
+        )
         self._thread = threading.Thread(target=self._run, name="cameras", daemon=True)
 
     def start(self) -> None:
@@ -210,6 +212,19 @@ class Supervisor:
             if camera is not None:
                 camera.connection.stop(time.monotonic())
                 self._unseat(camera, close=True)
+        self._wake()
+
+    def change_policy(self, policy: AddressPolicy) -> None:
+        """Other hosts may be reached from now on: all readers are started anew with it."""
+        with self._lock:
+            self._policy = policy
+            now_s = time.monotonic()
+            for group in list(self._groups):
+                self.restarts["policy"] += 1
+                self._abandon(group, now_s)
+            for camera in self._cameras.values():
+                if camera.connection.failure is FailureKind.FORBIDDEN_ADDRESS:
+                    camera.connection.retry_now(now_s)
         self._wake()
 
     def retry(self, camera_id: str) -> None:

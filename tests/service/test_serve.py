@@ -35,8 +35,10 @@ def served(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    config = tmp_path / "service.yaml"
+    config.write_text("link_s: 60\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", "serve", "--port", str(port)],
+        [sys.executable, "-m", "service.cli", "serve", "--port", str(port), "-c", str(config)],
         env={**os.environ, "JIEXU_DATA": str(tmp_path / "data")},
         stderr=subprocess.PIPE,
         text=True,
@@ -71,6 +73,9 @@ def test_from_nothing_to_the_first_admin_and_a_quiet_end(
         assert client.get("/api/v1/session").json()["role"] == "admin"
         with client.stream("GET", "/api/v1/events") as stream:
             assert stream.status_code == 200
+            (tmp_path / "service.yaml").write_text("link_s: 30\nhost: 127.0.0.2\n")
+            process.send_signal(signal.SIGHUP)
+            until_audited(client, "settings.reloaded")
             begun = time.monotonic()
             process.send_signal(signal.SIGTERM)
             _, logged = process.communicate(timeout=60)
@@ -78,9 +83,19 @@ def test_from_nothing_to_the_first_admin_and_a_quiet_end(
     assert process.returncode == 0
     lines = [json.loads(line) for line in logged.splitlines() if line.startswith("{")]
     assert any("first-run-token" in line["message"] for line in lines)
+    assert "settings read again; changed: link_s; from the next start: host" in [
+        line["message"] for line in lines
+    ]
     assert any(line.get("path") == "/api/v1/setup" and line["status"] == 201 for line in lines)
     assert token not in logged
     assert PASSWORD not in logged
+
+
+def until_audited(client: httpx.Client, action: str) -> None:
+    deadline = time.monotonic() + 30
+    while action not in client.get("/api/v1/audit").text:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.mark.slow

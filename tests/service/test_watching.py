@@ -11,6 +11,7 @@ from posting import CREATED_AT, FakeClock
 
 from service.cameras.counts import LiveCounts
 from service.cameras.live import LiveCamera
+from service.cameras.reach import AddressPolicy
 from service.cameras.sink import CameraHealth, SourceState
 from service.detecting import Detectors
 from service.live import Pushed, Snapshot
@@ -52,6 +53,9 @@ class Told:
 
     def counts(self) -> LiveCounts:
         return LiveCounts(looks=dict.fromkeys(self.watched, 1))
+
+    def change_policy(self, policy: AddressPolicy) -> None:
+        self.policy = policy
 
     def health(self, camera_id: str) -> CameraHealth:
         assert self.watched[camera_id]

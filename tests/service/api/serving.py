@@ -17,6 +17,7 @@ from service.app import create_app
 from service.auth.keys import add_key
 from service.auth.users import add_user
 from service.cameras.counts import LiveCounts
+from service.cameras.reach import AddressPolicy
 from service.cameras.schedule import Shed
 from service.cameras.sink import CameraHealth, FailureKind, SourceState
 from service.context import Service
@@ -37,6 +38,7 @@ class PlayedCameras:
     failing: dict[str, FailureKind] = field(default_factory=dict)
     pushed: list[tuple[str, Snapshot]] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
+    policies: list[AddressPolicy] = field(default_factory=list)
     answer: Pushed = Pushed.TAKEN
 
     def snapshot(self, camera_id: str) -> Snapshot | None:
@@ -72,6 +74,9 @@ class PlayedCameras:
             shed=Shed(rest=2, closer=3),
             restarts={"hung": 4},
         )
+
+    def change_policy(self, policy: AddressPolicy) -> None:
+        self.policies.append(policy)
 
     def settings_changed(self, camera_id: str) -> None:
         self.changed.append(camera_id)

@@ -59,6 +59,7 @@ ACCESS: dict[str, tuple[Role | str | None, Scope | None]] = {
     "GET /api/v1/evidence/{evidence_id}": (EVERYONE, None),  # whoever has a signed link
     "POST /api/v1/detect": (REVIEWER, INGEST),
     "POST /api/v1/frames": (REVIEWER, INGEST),
+    "POST /api/v1/settings/reload": (ADMIN, None),
     "POST /api/v1/replays": (SUPERVISOR, None),
     "GET /api/v1/replays/{replay_id}": (VIEWER, READ),
     "DELETE /api/v1/replays/{replay_id}": (SUPERVISOR, None),

@@ -63,6 +63,12 @@ def open_scripted(address: Address, policy: AddressPolicy, deadlines: Deadlines)
     return Scripted(behaviour)
 
 
+def open_allowed(address: Address, policy: AddressPolicy, deadlines: Deadlines) -> Source:
+    if address.path.parent not in policy.folders:
+        raise CameraError(FailureKind.FORBIDDEN_ADDRESS, "not there")
+    return Scripted(address.path.name)
+
+
 def add(cameras: Watched, *behaviours: str) -> None:
     for name in behaviours:
         cameras.supervisor.add(name, parse_address(f"file:///{name}"))
@@ -70,6 +76,18 @@ def add(cameras: Watched, *behaviours: str) -> None:
 
 def scripted(**settings: float) -> Watched:
     return Watched(replace(QUICK, **settings), opener=open_scripted)
+
+
+def test_another_policy_reaches_cameras_that_were_allowed_and_those_that_were_not() -> None:
+    with Watched(QUICK, opener=open_allowed) as cameras:
+        cameras.supervisor.add("one", parse_address("file:///a/one"))
+        cameras.supervisor.add("two", parse_address("file:///b/two"))
+        cameras.supervisor.change_policy(AddressPolicy(folders=(Path("/a"),)))
+        cameras.wait_for("one", SourceState.LIVE)
+        cameras.wait_for("two", FailureKind.FORBIDDEN_ADDRESS)
+        cameras.supervisor.change_policy(AddressPolicy(folders=(Path("/b"),)))
+        cameras.wait_for("two", SourceState.LIVE)
+        cameras.wait_for("one", FailureKind.FORBIDDEN_ADDRESS)
 
 
 @pytest.mark.parametrize("behaviour", ["hang", "hang-open"])
