@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from service.cases.commands import catalogue_app
+from service.reports.commands import report_app
 from service.sandbox.commands import sandbox
 from vision.cli import console
 from vision.errors import ConfigError
@@ -37,6 +38,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("sandbox")(sandbox)
     app.add_typer(user_app)
     app.add_typer(catalogue_app)
+    app.add_typer(report_app)
 
 
 def serve(

@@ -55,6 +55,9 @@ ACCESS: dict[str, tuple[Role | str | None, Scope | None]] = {
     "GET /api/v1/review/reasons": (REVIEWER, None),
     "GET /api/v1/review/agreement": (SUPERVISOR, None),
     "POST /api/v1/review/decisions": (REVIEWER, None),
+    "GET /api/v1/reports/figures": (SUPERVISOR, None),
+    "GET /api/v1/reports/figures.html": (SUPERVISOR, None),
+    "GET /api/v1/reports/figures.xlsx": (SUPERVISOR, None),
     "POST /api/v1/evidence/{evidence_id}/open": (SUPERVISOR, None),
     "GET /api/v1/evidence/{evidence_id}": (EVERYONE, None),  # whoever has a signed link
     "POST /api/v1/detect": (REVIEWER, INGEST),

@@ -1,0 +1,222 @@
+"""Counting: from facts of cases to figures, in all and by district, street, kind and so on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+import numpy as np
+
+from service.cases.lifecycle import Action
+from service.cases.reasons import REASONS
+from service.reports.definitions import BANDS, COUNTS, RATES
+from service.reports.facts import CaseFacts
+from service.reports.window import Window
+from service.store.tables import CaseState, Verdict
+
+Dimension = Literal["district", "street", "grid", "unit", "kind", "camera"]
+DIMENSIONS: tuple[Dimension, ...] = ("district", "street", "grid", "unit", "kind", "camera")
+
+CANNOT_SEE = "cannot_see"
+"""Action of the step that a look which could not see leaves."""
+
+UNKNOWN = ""
+"""Group of cases whose camera does not say."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Two counts and their share.
+
+    Attributes:
+        numerator: Count above.
+        denominator: Count below.
+    """
+
+    numerator: int
+    denominator: int
+
+    @property
+    def value(self) -> float | None:
+        """0 to 1; ``None`` where nothing was there to count."""
+        return None if self.denominator == 0 else self.numerator / self.denominator
+
+    @property
+    def shown(self) -> str:
+        """As it is printed: never 0 % where there was nothing to count."""
+        return "–" if self.value is None else f"{100 * self.value:.1f} %"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How long something took.
+
+    Attributes:
+        hours: All values, in ascending order.
+    """
+
+    hours: tuple[float, ...]
+
+    def quantile(self, share: float) -> float | None:
+        """Value that a share of all does not exceed, interpolated; ``None`` without any."""
+        return None if not self.hours else float(np.quantile(self.hours, share))
+
+    @property
+    def bands(self) -> list[int]:
+        """How many lie in each of :data:`service.reports.definitions.BANDS`."""
+        counts = [0] * len(BANDS)
+        for hours in self.hours:
+            counts[next(i for i, (end, _, _) in enumerate(BANDS) if hours <= end)] += 1
+        return counts
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures of one group of cases.
+
+    Attributes:
+        counts: By the ids of :data:`service.reports.definitions.COUNTS`.
+        rectified: Time from confirmation to the handling that held.
+    """
+
+    counts: Mapping[str, int]
+    rectified: Spread
+
+    def share(self, rate: str) -> Share:
+        """A rate of :data:`service.reports.definitions.RATES`."""
+        one = RATES[rate]
+        return Share(self.counts[one.numerator], self.counts[one.denominator])
+
+
+@dataclass
+class _Tally:
+    counts: Counter[str] = field(default_factory=Counter)
+    hours: list[float] = field(default_factory=list)
+
+    def figures(self) -> Figures:
+        return Figures({one: self.counts[one] for one in COUNTS}, Spread(tuple(sorted(self.hours))))
+
+
+def overall(facts: Iterable[CaseFacts], window: Window) -> Figures:
+    """Figures of all cases."""
+    tally = _Tally()
+    for case in facts:
+        tally.counts.update(_review_counts(case, window))
+        _count_handling(tally, case, window)
+    return tally.figures()
+
+
+def by_group(
+    facts: Iterable[CaseFacts], window: Window, dimension: Dimension
+) -> dict[str, Figures]:
+    """Figures by group, the groups in order of their names.
+
+    By kind, what was found and how right the model was counts under the kind that it gave, all else
+    under the kind that reviewers left.
+    """
+    tallies: dict[str, _Tally] = {}
+    for case in facts:
+        shown, kept = _groups(case, dimension)
+        counts = _review_counts(case, window)
+        tallies.setdefault(shown, _Tally()).counts.update(
+            {one: count for one, count in counts.items() if one in _OF_THE_MODEL}
+        )
+        tally = tallies.setdefault(kept, _Tally())
+        tally.counts.update(
+            {one: count for one, count in counts.items() if one not in _OF_THE_MODEL}
+        )
+        _count_handling(tally, case, window)
+    return {group: tallies[group].figures() for group in sorted(tallies)}
+
+
+_OF_THE_MODEL = frozenset({"found", "judged", "correct"})
+
+
+def _groups(case: CaseFacts, dimension: Dimension) -> tuple[str, str]:
+    if dimension == "kind":
+        return case.kind_shown, case.kind
+    if dimension == "camera":
+        return case.camera_id, case.camera_id
+    name = str(case.place.get(dimension, UNKNOWN))
+    return name, name
+
+
+def _review_counts(case: CaseFacts, window: Window) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    counts["found"] += window.holds(case.raised_at)
+    settled = case.settlement
+    if settled is None or not window.holds(settled.at):
+        return counts
+    confirmed = settled.verdict == Verdict.CONFIRM
+    counts["settled"] += 1
+    counts["confirmed"] += confirmed
+    counts["rejected"] += not confirmed
+    reason = REASONS.get(settled.reason or "")
+    counts["judged"] += confirmed or reason is None or reason.blames_model
+    counts["correct"] += confirmed and settled.kind_after == case.kind_shown
+    counts["recurring"] += confirmed and case.recurrence_of is not None
+    return counts
+
+
+def _count_handling(tally: _Tally, case: CaseFacts, window: Window) -> None:
+    if case.state == CaseState.CANCELLED:
+        return
+    counts = tally.counts
+    delivered_at = _first(case, Action.SUBMIT)
+    counts["delivered"] += window.holds(delivered_at)
+    counts["accepted"] += window.holds(_first(case, Action.ACCEPT))
+    counts["declined"] += any(window.holds(at) for at in _all(case, Action.DECLINE))
+    held_at = _held_handling(case)
+    if window.holds(case.deadline_at) and delivered_at is not None:
+        assert case.deadline_at is not None
+        counts["due"] += 1
+        counts["handled"] += held_at is not None
+        counts["handled_in_time"] += held_at is not None and held_at <= case.deadline_at
+    finishes = _all(case, *_FINISHING)
+    if any(window.holds(at) for at in finishes):
+        closed_at = _last(case, Action.CLOSE)
+        deadline_at = case.deadline_at
+        counts["finished"] += 1
+        counts["closed"] += closed_at is not None
+        counts["reworked"] += any(at >= finishes[0] for at in _all(case, Action.REOPEN))
+        if deadline_at is not None:
+            counts["finished_with_deadline"] += 1
+            counts["closed_in_time"] += closed_at is not None and closed_at <= deadline_at
+    gone = [at for at in _all(case, Action.VERIFY) if window.holds(at)]
+    still = [at for at in _all(case, Action.REOPEN) if window.holds(at)]
+    counts["gone"] += len(gone)
+    counts["inspected"] += len(gone) + len(still)
+    counts["cannot_see"] += sum(window.holds(at) for at in _all(case, CANNOT_SEE))
+    confirmed_at = _last(case, Action.CONFIRM)
+    if gone and held_at is not None and confirmed_at is not None:
+        tally.hours.append((held_at - confirmed_at) / timedelta(hours=1))
+
+
+_FINISHING = (Action.FINISH, Action.SELF_RECTIFY)
+
+
+def _held_handling(case: CaseFacts) -> datetime | None:
+    """When a case was handled such that it was not sent back since."""
+    held: datetime | None = None
+    for step in case.steps:
+        if step.action in _FINISHING:
+            held = held or step.at
+        if step.action == Action.REOPEN:
+            held = None
+    return held
+
+
+def _all(case: CaseFacts, *actions: str) -> Sequence[datetime]:
+    return [step.at for step in case.steps if step.action in actions]
+
+
+def _first(case: CaseFacts, action: str) -> datetime | None:
+    return next(iter(_all(case, action)), None)
+
+
+def _last(case: CaseFacts, action: str) -> datetime | None:
+    found = _all(case, action)
+    return found[-1] if found else None

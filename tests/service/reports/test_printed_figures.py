@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from may_2026 import ZONE, at, fill
+from openpyxl import load_workbook
+from typer.testing import CliRunner
+
+from service.cli import app
+from service.reports.html import write_html
+from service.reports.report import Report, make_report
+from service.reports.window import window_of
+from service.reports.wording import Language
+from service.reports.xlsx import write_xlsx
+from service.store.database import Database
+from service.store.migrate import upgrade
+from vision.errors import ConfigError
+
+LATER = at("06-10 12:00")
+
+
+def report(database: Database, period: str = "2026-05") -> Report:
+    with database.read() as session:
+        return make_report(session, window_of(period, ZONE), LATER)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_page_asks_nothing_of_the_network(database: Database, language: Language) -> None:
+    fill(database)
+    page = write_html(report(database), language)
+    assert not re.search(r"(src|href)=|https?://|@import|url\(", page)
+    assert "60.0 %" in page
+    assert "3 / 5" in page
+    assert ("按期处置率" in page) == (language == "zh")
+    assert ("Handled in time" in page) == (language == "en")
+
+
+def test_names_are_text_in_the_page(database: Database) -> None:
+    fill(database)
+    with database.write() as session:
+        session.connection().exec_driver_sql(
+            "UPDATE cases SET zone_id = '<script>alert(1)</script>' WHERE camera_id = 'cam-1'"
+        )
+    page = write_html(report(database), "en")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_an_empty_month_prints_dashes(database: Database) -> None:
+    page = write_html(report(database, "2026-01"), "zh")
+    assert "0.0 %" not in page
+    assert page.count("–") > 8
+
+
+def test_the_workbook_holds_numbers_dashes_and_no_formulas(database: Database) -> None:
+    fill(database)
+    book = load_workbook(io.BytesIO(write_xlsx(report(database), "zh")))
+    assert book.sheetnames == [
+        "总表", "按区县", "按街道", "按单元网格", "按责任单位", "按类别", "按摄像机",
+        "易反复点位", "超期未处置",
+    ]  # fmt: skip
+    rows = {row[0].value: row for row in book["总表"].iter_rows()}
+    in_time = rows["按期处置率"]
+    assert [cell.value for cell in in_time[1:4]] == [0.6, 3, 5]
+    assert in_time[1].number_format == "0.0%"
+    assert in_time[4].value == "按期处置 / 应处置"
+    assert rows["复查看不清"][1].value == 1
+    cameras = list(book["按摄像机"].iter_rows())
+    # A camera is called "=1+1": that is its name, not a sum.
+    assert (cameras[1][0].value, cameras[1][0].data_type) == ("=1+1 (cam-1)", "s")
+    column = [cell.value for cell in cameras[0]].index("整改率")
+    assert [row[column].value for row in cameras[1:]] == [0.75, "–", "–"]
+    assert book["易反复点位"].max_row == 2
+    assert [row[0].value for row in book["超期未处置"].iter_rows(min_row=2)] == [
+        "violation-5",
+        "violation-6",
+    ]
+
+
+def test_the_command_writes_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JIEXU_DATA", str(tmp_path))
+    database = Database(f"sqlite:///{tmp_path / 'jiexu.db'}")
+    empty = CliRunner().invoke(app, ["report", "figures", "--month", "2026-05"])
+    assert isinstance(empty.exception, ConfigError)
+    upgrade(database)
+    fill(database)
+    database.close()
+    out = tmp_path / "out"
+    run = CliRunner().invoke(
+        app, ["report", "figures", "--month", "2026-05", "--out", str(out), "--language", "en"]
+    )
+    assert run.exit_code == 0, run.output
+    assert "Handled in time: 60.0 % (3 / 5)" in run.output
+    assert sorted(path.name for path in out.iterdir()) == [
+        "figures-2026-05.html",
+        "figures-2026-05.xlsx",
+    ]
+    for wrong in ([], ["--month", "2026-05", "--day", "2026-05-04"]):
+        refused = CliRunner().invoke(app, ["report", "figures", *wrong])
+        assert isinstance(refused.exception, ConfigError)
