@@ -23,6 +23,7 @@ from service.api import (
     review,
     settings,
     users,
+    verifications,
     violations,
 )
 from service.api.middleware import PREFIX, REFERENCE, Around
@@ -74,6 +75,7 @@ def create_app(service: Service) -> FastAPI:
         users,
         deliveries,
         callbacks,
+        verifications,
     ):
         api.include_router(part.router)
     api.include_router(replays.router)

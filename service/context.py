@@ -16,6 +16,7 @@ from service.cameras.reach import AddressPolicy
 from service.cases.catalogue import Filing, load_catalogue
 from service.cases.deadlines import WorkTime
 from service.cases.review import ReviewRules
+from service.cases.verification import Verifier
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import Signer
 from service.live import Inspector, Live
@@ -43,6 +44,7 @@ class Service:
         detector_fault: Says why the detector is not to be trusted now, ``None`` if it is; not
             asked where it is ``None`` itself.
         detector_counts: Tells what detectors have done, by model; ``None`` where there are none.
+        verifier: Has cameras look again at cases; ``None`` where none are watched.
         oidc: OpenID provider to log in at; ``None`` where there is none.
         replays: Kept looks, and what they would have given; ``None`` where none are kept.
         reloader: Reads the settings again; ``None`` where they are in no file.
@@ -58,6 +60,7 @@ class Service:
     inspector: Inspector | None = None
     detector_fault: Callable[[], str | None] | None = None
     detector_counts: Callable[[], Mapping[str, DetectorCounts]] | None = None
+    verifier: Verifier | None = None
     oidc: OidcProvider | None = None
     replays: Replays | None = None
     reloader: Reloader | None = None

@@ -22,6 +22,7 @@ from service.cameras.reach import AddressPolicy
 from service.cases.intake import Intake
 from service.cases.sameness import Sameness
 from service.cases.sink import StoreSink
+from service.cases.verification import Verifier
 from service.context import Service
 from service.detecting import Detectors, OnDemand
 from service.dispatch.dispatcher import Dispatcher, Dispatching
@@ -47,6 +48,7 @@ log = logging.getLogger(__name__)
 
 HOUSEKEEPING_S = 600.0
 CANARY_S = 60.0
+VERIFY_S = 10.0
 ARCHIVE_S = 60.0
 SHUTDOWN_S = 8
 """Requests that are under way are given so long when the service is told to stop."""
@@ -110,6 +112,16 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
         )
         if settings.watch
         else None,
+        verifier=Verifier(
+            database=database,
+            intake=intake,
+            cameras=watched,
+            clock=now,
+            rules=settings.verification,
+            dispatch=settings.dispatch,
+        )
+        if settings.watch
+        else None,
         oidc=None
         if settings.oidc is None
         else OidcProvider(settings.oidc, f"{settings.public_url}{OIDC_CALLBACK}"),
@@ -156,6 +168,8 @@ def serve(
         (HOUSEKEEPING_S, lambda: keep_house(service)),
         (CANARY_S, detectors.check),
     ]
+    if service.verifier is not None:
+        regular.append((VERIFY_S, service.verifier.look_again))
     replays = service.replays
     if replays is not None:
         regular.append((ARCHIVE_S, lambda: replays.archive.flush(now())))

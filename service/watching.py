@@ -15,6 +15,7 @@ from service.cameras.counts import LiveCounts
 from service.cameras.live import LiveCamera
 from service.cameras.reach import AddressPolicy
 from service.cameras.sink import CameraHealth
+from service.cameras.standings import Standings
 from service.cameras.watch import WatchSettings
 from service.detecting import Detectors
 from service.live import Pushed, Snapshot
@@ -58,6 +59,10 @@ class Watchers(Protocol):
 
     def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
         """Take in a picture of a camera without a source."""
+        ...
+
+    def standings(self, camera_id: str) -> Standings | None:
+        """What the newest look says of a camera's violations."""
         ...
 
     def counts(self) -> LiveCounts:
@@ -126,6 +131,10 @@ class WatchedCameras:
             return self._watchers.health(camera_id)
         except KeyError:
             return None
+
+    def standings(self, camera_id: str) -> Standings | None:
+        """What the newest look says of a camera's violations; ``None`` if it could not see."""
+        return self._watchers.standings(camera_id)
 
     def push(self, camera_id: str, snapshot: Snapshot) -> Pushed:
         """Take in a picture of a camera that has no source of its own."""

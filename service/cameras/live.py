@@ -20,6 +20,7 @@ from service.cameras.reader import Opener
 from service.cameras.schedule import LookSchedule
 from service.cameras.sink import CameraHealth, Sink
 from service.cameras.source import decoded_still, open_source
+from service.cameras.standings import Standings
 from service.cameras.states import SourceState
 from service.cameras.supervisor import ReaderSettings, Supervisor, Taken
 from service.cameras.watch import CameraWatch, WatchSettings
@@ -195,6 +196,12 @@ class LiveCameras:
     def change_policy(self, policy: AddressPolicy) -> None:
         """Other hosts may be reached from now on."""
         self._supervisor.change_policy(policy)
+
+    def standings(self, camera_id: str) -> Standings | None:
+        """What the newest look says of a camera's violations; ``None`` if it could not see."""
+        with self._lock:
+            watch = self._watches.get(camera_id)
+        return None if watch is None else watch.standings
 
     def retry(self, camera_id: str) -> None:
         """Try a camera that waits at once.

@@ -27,6 +27,7 @@ import numpy as np
 from service.cameras.checkpoint import Memory, load_view, packed, save_view, unpacked
 from service.cameras.history import PictureHistory, masked_jpeg
 from service.cameras.sink import Role, Sink
+from service.cameras.standings import Standings
 from service.cameras.supervisor import Taken
 from vision.detect.classifier import Classifier
 from vision.detect.detections import Detections
@@ -145,6 +146,7 @@ class CameraWatch:
         self._anchor: tuple[float, float] | None = None
         self._last: Look | None = None
         self._newest: tuple[bytes, datetime] | None = None
+        self._standings: Standings | None = None
         self._told: dict[str, ViolationRecord] = {}
         self._pending: list[ViolationRecord] = []
         self._scenes: dict[str, Violation] = {}
@@ -160,6 +162,11 @@ class CameraWatch:
     def newest(self) -> tuple[bytes, datetime] | None:
         """The picture looked at last, a JPEG with privacy zones masked, and its aware time."""
         return self._newest
+
+    @property
+    def standings(self) -> Standings | None:
+        """What the look made last says of the violations; ``None`` if it could not see."""
+        return self._standings
 
     def look(self, taken: Taken) -> bool:
         """Look at a picture and judge it.
@@ -180,6 +187,7 @@ class CameraWatch:
             self._last = look
             events = self._judge.take_events()
             self._judge.take_over()
+            self._standings = self._stand(look, taken.arrived_at)
             for event in events:
                 self._enter(event, frame)
             if look.health is Health.OK:
@@ -201,6 +209,7 @@ class CameraWatch:
             if last is None or last.health is Health.GAP:
                 return
             time_s = self._stream_s(at, arrived_s)
+            self._standings = None
             self._last = gap = self._gap(last, time_s, self._settings.clock.local(at))
             self._judge.look(gap)
             self._judge.take_events()
@@ -283,6 +292,14 @@ class CameraWatch:
         with self._lock:
             if self._last is not None:
                 self._save(self._last.time_s, at_once=True, view=True)
+
+    def _stand(self, look: Look, at: datetime) -> Standings | None:
+        """What a look that was judged says of the violations that last."""
+        if look.health is not Health.OK:
+            return None
+        source = self._source.sha256
+        found = self._judge.violations
+        return Standings(at, {live_id(source, one, one): one.verification for one in found})
 
     def _looked(self, frame: Frame) -> Look:
         gate, view = self._gate.state(), self._view.state()

@@ -114,11 +114,25 @@ class Intake:
                 data = {**case_summary(case), "evidence": sorted(set(added))}
                 tell(session, CASE_CREATED if opened else CASE_CHANGED, case.id, data, now)
 
+    def add_picture(self, violation_id: str, role: str, data: bytes, described: FileRecord) -> None:
+        """Keep one more picture of a violation, with its masked version.
+
+        Raises:
+            InputError: It is not the one that is described.
+        """
+        kept = self._keep_bytes(role, described.path, data, described)
+        now = self._clock()
+        with self._database.write() as session:
+            for one in kept:
+                _keep_file(session, violation_id, one, now)
+
     def _keep(self, role: str, path: Path, described: FileRecord) -> list[_Kept]:
         """Keep a file and its masked version."""
-        data = path.read_bytes()
+        return self._keep_bytes(role, path.name, path.read_bytes(), described)
+
+    def _keep_bytes(self, role: str, name: str, data: bytes, described: FileRecord) -> list[_Kept]:
         if hashlib.sha256(data).hexdigest() != described.sha256:
-            raise InputError(f"evidence {path.name}: is not the file whose hash was recorded")
+            raise InputError(f"evidence {name}: is not the file whose hash was recorded")
         versions = {Variant.SEALED: data}
         masked = self._mask(data, described.media_type)
         if masked is not None:

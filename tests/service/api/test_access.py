@@ -73,6 +73,8 @@ ACCESS: dict[str, tuple[Role | str | None, Scope | None]] = {
     "POST /api/v1/keys": (ADMIN, None),
     "DELETE /api/v1/keys/{key_id}": (ADMIN, None),
     "GET /api/v1/audit": (ADMIN, None),
+    "GET /api/v1/verifications": (VIEWER, READ),
+    "GET /api/v1/cases/{case_id}/verifications": (VIEWER, READ),
     "GET /api/v1/deliveries": (VIEWER, READ),
     "POST /api/v1/deliveries/{delivery_id}/resend": (SUPERVISOR, None),
     "GET /api/v1/destinations": (VIEWER, READ),

@@ -1,0 +1,72 @@
+"""What cameras saw when they looked again at cases."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, Field
+from sqlalchemy import select
+
+from service.api.fields import Id
+from service.api.problem import answers, not_found
+from service.api.security import Reader, TheService
+from service.store.tables import CaseRow, VerificationRow
+from vision.rules.finding import Verification
+
+router = APIRouter(tags=["verification"], responses=answers(401, 403))
+
+MOST = 500
+
+
+class VerificationBody(BaseModel):
+    """A case whose place a camera looks at again."""
+
+    id: str
+    case_id: str
+    why: Literal["handled", "deadline", "unhandled"] = Field(
+        description="It was said to be handled; its deadline came; or it was gone by itself"
+    )
+    begun_at: AwareDatetime
+    until: AwareDatetime = Field(description="What was not seen by then cannot be seen")
+    looks: int = Field(description="Looks that saw it still there")
+    result: Verification | None = Field(description="null while the camera looks")
+    decided_at: AwareDatetime | None
+    decided_by: str | None
+    before_id: str | None = Field(description="Evidence from before")
+    after_id: str | None = Field(description="Evidence from after")
+    asks_person: bool = Field(description="Somebody has to say how it is")
+
+
+@router.get("/verifications")
+def list_verifications(service: TheService, _who: Reader) -> list[VerificationBody]:
+    """Verifications that go on, and those that ask a person, oldest first; at most 500."""
+    query = (
+        select(VerificationRow)
+        .where(VerificationRow.open.is_(True))
+        .order_by(VerificationRow.begun_at, VerificationRow.id)
+        .limit(MOST)
+    )
+    with service.database.read() as session:
+        return [_body(row) for row in session.scalars(query)]
+
+
+@router.get("/cases/{case_id}/verifications", responses=answers(404))
+def list_of_case(case_id: Id, service: TheService, _who: Reader) -> list[VerificationBody]:
+    """Verifications of a case, oldest first."""
+    query = (
+        select(VerificationRow)
+        .where(VerificationRow.case_id == case_id)
+        .order_by(VerificationRow.begun_at, VerificationRow.id)
+    )
+    with service.database.read() as session:
+        if session.get(CaseRow, case_id) is None:
+            raise not_found("case")
+        return [_body(row) for row in session.scalars(query)]
+
+
+def _body(row: VerificationRow) -> VerificationBody:
+    fields = {
+        name: getattr(row, name) for name in VerificationBody.model_fields if hasattr(row, name)
+    }
+    return VerificationBody(**fields, asks_person=bool(row.open) and row.result is not None)
