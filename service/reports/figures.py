@@ -20,7 +20,7 @@ from service.store.tables import CaseState, Verdict
 Dimension = Literal["district", "street", "grid", "unit", "kind", "camera"]
 DIMENSIONS: tuple[Dimension, ...] = ("district", "street", "grid", "unit", "kind", "camera")
 
-CANNOT_SEE = "cannot_see"
+CANNOT_SEE = "cannot_be_seen"
 """Action of the step that a look which could not see leaves."""
 
 UNKNOWN = ""
@@ -186,7 +186,13 @@ def _count_handling(tally: _Tally, case: CaseFacts, window: Window) -> None:
             counts["finished_with_deadline"] += 1
             counts["closed_in_time"] += closed_at is not None and closed_at <= deadline_at
     gone = [at for at in _all(case, Action.VERIFY) if window.holds(at)]
-    still = [at for at in _all(case, Action.REOPEN) if window.holds(at)]
+    still = [
+        step.at
+        for step in case.steps
+        if step.action == Action.REOPEN
+        and window.holds(step.at)
+        and not step.actor.startswith(_PLATFORM)
+    ]
     counts["gone"] += len(gone)
     counts["inspected"] += len(gone) + len(still)
     counts["cannot_see"] += sum(window.holds(at) for at in _all(case, CANNOT_SEE))
@@ -194,6 +200,9 @@ def _count_handling(tally: _Tally, case: CaseFacts, window: Window) -> None:
     if gone and held_at is not None and confirmed_at is not None:
         tally.hours.append((held_at - confirmed_at) / timedelta(hours=1))
 
+
+_PLATFORM = "platform:"
+"""A platform that takes a case up again has not looked at the place."""
 
 _FINISHING = (Action.FINISH, Action.SELF_RECTIFY)
 

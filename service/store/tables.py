@@ -214,6 +214,7 @@ class CaseRow(Base):
             postgresql_where=text("queue_at IS NOT NULL"),
         ),
         Index("ix_cases_settled", "state", "settled_at"),
+        Index("ix_cases_deadline", "deadline_at"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -291,6 +292,7 @@ class CaseStepRow(Base):
     __tablename__ = "case_steps"
     __table_args__ = (
         Index("ix_case_steps_history", "case_id", "id"),
+        Index("ix_case_steps_at", "at"),
         {"sqlite_autoincrement": True},
     )
 

@@ -57,7 +57,7 @@ def fill(database: Database) -> None:
     put(
         database, 2, "handled", "05-10 09:00", "debris_pile", B, "05-12 10:00",
         "confirm 05-10 10:00", "submit 05-10 10:05", "accept 05-10 10:10", "finish 05-12 09:00",
-        "cannot_see 05-12 10:00", kind_after="street_stall",
+        "cannot_be_seen 05-12 10:00", kind_after="street_stall",
     )  # fmt: skip
     put(
         database, 3, "rejected", "05-11 09:00", "debris_pile", B, None, "reject 05-11 09:30",
