@@ -18,7 +18,7 @@ def sheet(caption: str, heads: Sequence[str]) -> ui.element:
     """
     with (
         tag("div", classes="jx-sheet", tabindex="0", role="region", aria_label=caption),
-        tag("table", classes="jx-table"),
+        tag("table", classes="jx-grid"),
     ):
         with tag("thead"), tag("tr"):
             for head in heads:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.review.page import Page
-from service.review.pages import audit, keys, map, queue, review, users, wall, zones
+from service.review.pages import audit, deliveries, keys, map, queue, review, users, wall, zones
 
 PAGES: tuple[Page, ...] = (
     queue.PAGE,
@@ -11,6 +11,7 @@ PAGES: tuple[Page, ...] = (
     wall.PAGE,
     map.PAGE,
     zones.PAGE,
+    deliveries.PAGE,
     users.PAGE,
     keys.PAGE,
     audit.PAGE,

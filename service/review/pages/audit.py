@@ -55,7 +55,7 @@ async def build(visit: Visit) -> None:
             subject=_wanted(subject, ""),
         )
 
-    with tag("form", classes="jx-strip jx-filters", role="search").on("submit.prevent", narrow, []):
+    with tag("form", classes="jx-strip jx-narrow", role="search").on("submit.prevent", narrow, []):
         actor = ui.input(say("audit.actor")).props("outlined dense clearable")
         action = ui.select(
             {"": say("audit.any"), **actions}, value="", label=say("audit.action"), with_input=True
