@@ -147,7 +147,7 @@ def test_the_examples_of_the_documentation_are_read(tmp_path: Path, text: str) -
 
 
 def test_the_documentation_has_an_example_of_everything() -> None:
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
     everything = "".join(EXAMPLES)
     for key in ("schedule:", "special_days:", "permits:", "stages:", "gates:", "length_m:"):
         assert key in everything
