@@ -185,6 +185,13 @@ class WatchedCameras:
                 clock=self._clock,
                 folder=folder,
             ),
-            source=None if camera.source is None else CameraSource(parse_address(camera.source)),
+            source=_source_of(camera),
             detector=self._detectors.detector(entry),
         )
+
+
+def _source_of(camera: Camera) -> CameraSource | None:
+    if camera.source is None:
+        return None
+    main = None if camera.main_source is None else parse_address(camera.main_source)
+    return CameraSource(parse_address(camera.source), main)

@@ -71,6 +71,8 @@ class Camera(BaseModel):
         source: Glob pattern of recordings (``yanling/*.mp4``), matched against the end of an
             input's path, or a stream URL. Without it, inputs match whose file or folder name
             starts with the camera's id.
+        main_source: Stream of the same view in full quality, from which a live service takes
+            evidence; scans read ``source`` alone.
         lon: Longitude in degrees, in ``coord_sys``.
         lat: Latitude in degrees, in ``coord_sys``.
         coord_sys: Coordinate system; needed with ``lon`` and ``lat``, never guessed.
@@ -89,6 +91,7 @@ class Camera(BaseModel):
     id: Annotated[str, Field(min_length=1, pattern=r"^[\w.-]+$")]
     name: str = ""
     source: str | None = None
+    main_source: str | None = None
     lon: Annotated[float, Field(ge=-180, le=180)] | None = None
     lat: Annotated[float, Field(ge=-90, le=90)] | None = None
     coord_sys: CoordSys | None = None
@@ -102,6 +105,8 @@ class Camera(BaseModel):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         in_order(self.stages)
+        if self.main_source is not None and self.source is None:
+            raise ValueError("main_source needs a source beside it, which is looked at")
         if (self.lon is None) != (self.lat is None):
             raise ValueError("lon and lat belong together")
         if self.lon is not None and self.coord_sys is None:

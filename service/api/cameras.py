@@ -45,6 +45,9 @@ router = APIRouter(
     prefix="/cameras", tags=["cameras"], route_class=IdempotentRoute, responses=answers(401, 403)
 )
 
+_ADDRESSES = ("source", "main_source")
+"""Settings that are addresses and may hold credentials."""
+
 _EXAMPLE: dict[str, Any] = {
     "id": "gate-3",
     "name": "North gate, Yanling Road",
@@ -65,8 +68,9 @@ _EXAMPLE: dict[str, Any] = {
 class CameraForm(Camera):
     """Settings of a camera, zones included.
 
-    The source is an address; without one, pictures are pushed. It may be sent back as it was
-    shown, with its secrets hidden: then it stays as it is.
+    The source is an address; without one, pictures are pushed. The main source is an address of the
+    same view in full quality, for evidence. They may be sent back as they were shown, with their
+    secrets hidden: then they stay as they are.
     """
 
     model_config = ConfigDict(
@@ -77,7 +81,7 @@ class CameraForm(Camera):
 
 
 class CameraBody(CameraForm):
-    """A camera; user, password and tokens of its source are hidden."""
+    """A camera; user, password and tokens of its addresses are hidden."""
 
     version: int = Field(description="Counts changes; the ETag")
     created_at: AwareDatetime
@@ -176,8 +180,13 @@ def replace_camera(
         row = _find(session, camera_id, change=True)
         require_match(if_match, row.version)
         kept = camera_of(row)
-        if form.source is not None and form.source == _shown_source(kept.source):
-            form = form.model_copy(update={"source": kept.source})
+        back = {
+            name: getattr(kept, name)
+            for name in _ADDRESSES
+            if getattr(form, name) is not None
+            and getattr(form, name) == _shown_source(getattr(kept, name))
+        }
+        form = form.model_copy(update=back)
         _check(service, form)
         _change(session, service, row, _plain(form), who, origin, enabled=form.enabled)
     return _answer(service, row, response)
@@ -475,8 +484,9 @@ def _shown(row: CameraRow) -> dict[str, Any]:
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
-    if document.get("source") is not None:
-        document["source"] = _shown_source(document["source"])
+    for name in _ADDRESSES:
+        if document.get(name) is not None:
+            document[name] = _shown_source(document[name])
     return document
 
 
@@ -492,19 +502,24 @@ def _check(service: Service, form: CameraForm) -> None:
     refuse_unstorable(document_of(form), "body")
     if len(form.id) > 128 or form.id in (".", ".."):
         raise invalid("body.id", "at most 128 characters, and neither . nor ..")
-    if form.source is None:
-        return
+    for name in _ADDRESSES:
+        source = getattr(form, name)
+        if source is not None:
+            _check_address(service, source, f"body.{name}")
+
+
+def _check_address(service: Service, source: str, field: str) -> None:
     try:
-        address = parse_address(form.source)
+        address = parse_address(source)
     except ConfigError as error:
-        raise invalid("body.source", str(error)) from None
+        raise invalid(field, str(error)) from None
     try:
         if address.kind is SourceKind.FILE:
             service.address_policy.recording(address.path)
         elif _is_ip(address.host):
             service.address_policy.reach(address.host, address.port, lambda host, _: [host])
     except CameraError as error:
-        raise invalid("body.source", error.detail) from None
+        raise invalid(field, error.detail) from None
 
 
 def _is_ip(host: str) -> bool:

@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 
 from service.cameras.address import CameraSource
 from service.cameras.counts import LiveCounts
+from service.cameras.failure import CameraError
 from service.cameras.history import frame_of
 from service.cameras.pushed import Pushed, PushedCameras, Snapshot
 from service.cameras.reach import AddressPolicy
 from service.cameras.reader import Opener
+from service.cameras.recorder import ClipOrder, can_record, record_clip
 from service.cameras.schedule import LookSchedule
 from service.cameras.sink import CameraHealth, Sink
 from service.cameras.source import decoded_still, open_source
@@ -82,6 +84,7 @@ class LiveCameras:
         opener: Opener = open_source,
     ) -> None:
         self._sink = sink
+        self._policy = policy
         self._classifier = classifier
         self._schedule = LookSchedule(capacity=workers + 1)
         self._supervisor = Supervisor(
@@ -195,6 +198,7 @@ class LiveCameras:
 
     def change_policy(self, policy: AddressPolicy) -> None:
         """Other hosts may be reached from now on."""
+        self._policy = policy
         self._supervisor.change_policy(policy)
 
     def standings(self, camera_id: str) -> Standings | None:
@@ -375,13 +379,29 @@ class LiveCameras:
         while (wanted := self._clips.get()) is not None and not self._stop.is_set():
             camera_id, violation_id = wanted
             with self._lock:
-                watch = self._watches.get(camera_id)
-            if watch is None:
+                camera, watch = self._cameras.get(camera_id), self._watches.get(camera_id)
+            if camera is None or watch is None:
                 continue
             try:
-                watch.add_clip(violation_id)
+                if not self._record_main(camera, watch, violation_id):
+                    watch.make_clip(violation_id)
             except Exception:
                 log.exception("camera %s: no clip of violation %s", camera_id, violation_id)
+
+    def _record_main(self, camera: LiveCamera, watch: CameraWatch, violation_id: str) -> bool:
+        """Record the clip of a violation from the main stream; ``False`` where that cannot be."""
+        main = None if camera.source is None else camera.source.main
+        out = watch.clip_path(violation_id)
+        if main is None or out is None or not can_record(main):
+            return False
+        order = ClipOrder(main, self._policy, out, privacy=camera.watch.camera.zones)
+        try:
+            recorded = record_clip(order, self._stop)
+        except CameraError as error:
+            log.warning("camera %s: no clip from the main stream: %s", camera.id, error.detail)
+            return False
+        watch.take_clip(violation_id, recorded)
+        return True
 
     def _want_main(self, camera: LiveCamera, violation_id: str) -> None:
         if camera.source is None or camera.source.main is None:

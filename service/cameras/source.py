@@ -113,7 +113,11 @@ class Source(Protocol):
 
 
 class StreamSource:
-    """A stream or a looped recording, read by libav."""
+    """A stream or a looped recording, read by libav.
+
+    Attributes:
+        container: The open stream.
+    """
 
     on_demand = False
 
@@ -130,13 +134,13 @@ class StreamSource:
         self._key_s: float | None = None
         self._coming: list[Packet[VideoStream]] = []
         self._coming_s = 0.0
-        self._container = self._open()
+        self.container = self._open()
         try:
             self._stream = self._video()
             self.codec = self._stream.codec_context.name
             self._packets = self._demuxed()
         except BaseException:
-            self._container.close()
+            self.container.close()
             raise
         self._opened_s = time.monotonic()
         self._pace = _Pace() if address.kind is SourceKind.FILE else None
@@ -197,7 +201,7 @@ class StreamSource:
 
     def close(self) -> None:
         """Close the container."""
-        self._container.close()
+        self.container.close()
 
     def _open(self) -> InputContainer:
         address, limits = self._address, self._deadlines
@@ -234,7 +238,7 @@ class StreamSource:
             raise self._failure(error, opened=False, late=late) from None
 
     def _video(self) -> VideoStream:
-        streams = self._container.streams.video
+        streams = self.container.streams.video
         if not streams:
             raise CameraError(FailureKind.NO_VIDEO, "the stream holds no video")
         stream = streams[0]
@@ -246,7 +250,7 @@ class StreamSource:
         return stream
 
     def _demuxed(self) -> Iterator[Packet[VideoStream]]:
-        return iter(self._container.demux(self._stream))
+        return iter(self.container.demux(self._stream))
 
     def _complete(self) -> None:
         self._key, self._key_s = _joined(self._coming), self._coming_s
@@ -257,8 +261,8 @@ class StreamSource:
         assert self._pace is not None
         if not self._pace.begun:
             raise CameraError(FailureKind.GARBAGE, "a recording without pictures")
-        self._container.close()
-        self._container = self._open()
+        self.container.close()
+        self.container = self._open()
         self._stream = self._video()
         self._packets = self._demuxed()
         self._pace = _Pace()

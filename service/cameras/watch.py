@@ -26,6 +26,7 @@ import numpy as np
 
 from service.cameras.checkpoint import Memory, load_view, packed, save_view, unpacked
 from service.cameras.history import PictureHistory, masked_jpeg
+from service.cameras.recorder import Recorded
 from service.cameras.sink import Role, Sink
 from service.cameras.standings import Standings
 from service.cameras.supervisor import Taken
@@ -35,7 +36,7 @@ from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry
 from vision.errors import InputError
 from vision.evidence.collect import BEFORE_S
-from vision.evidence.manifest import Evidence
+from vision.evidence.manifest import Evidence, EvidenceFile, describe
 from vision.evidence.stills import write_evidence
 from vision.evidence.timelapse import write_timelapse
 from vision.frame_look import FrameLooker, second_stage_of, standing_watch_of
@@ -107,8 +108,8 @@ class CameraWatch:
         classifier: Scores the crops of vehicles that stand; nothing is scored without it.
         want_main: Called with the id of a violation whose evidence should be taken from the main
             stream; :meth:`refresh` is called with the picture later, or never.
-        want_clip: Called with the id of a violation that was raised; :meth:`add_clip` is called for
-            it later, or never.
+        want_clip: Called with the id of a violation that was raised; :meth:`make_clip` or
+            :meth:`take_clip` is called for it later, or never.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class CameraWatch:
         self._want_main = want_main
         self._want_clip = want_clip
         self._lock = threading.RLock()
+        self._telling = threading.Lock()
         self._model = ModelRecord(name=detector.model_name, sha256=detector.model_sha256)
         self._names = detector.names
         self._zones = camera.judged_zones
@@ -232,10 +234,18 @@ class CameraWatch:
             self._save(self._last.time_s, at_once=True)
             self._tell()
 
-    def add_clip(self, violation_id: str) -> None:
-        """Give an open violation its clip: the pictures from before it came until now.
+    def clip_path(self, violation_id: str) -> Path | None:
+        """Where the clip of an open violation is to be written, ``None`` if there is no such."""
+        record = self._told.get(violation_id)
+        if record is None:
+            return None
+        folder = self._settings.folder / "evidence" / violation_id / "clip"
+        return folder / f"{record.kind}_clip.mp4"
 
-        Encoding takes longer than a look, so nothing waits for it.
+    def make_clip(self, violation_id: str) -> None:
+        """Give an open violation a clip of the pictures from before it came until now.
+
+        Encoding takes longer than a look, so no look waits for it.
 
         Raises:
             InputError: The pictures cannot be encoded.
@@ -264,18 +274,42 @@ class CameraWatch:
             zone=next((zone for zone in self._zones if zone.id == record.zone_id), None),
             camera_name=settings.camera.name,
         )
+        self._add_clip(violation_id, clip)
+
+    def take_clip(self, violation_id: str, recorded: Recorded) -> None:
+        """Give an open violation the clip that was recorded to :meth:`clip_path`."""
+        path, last = self.clip_path(violation_id), self._last
+        if path is None or last is None:
+            self._remove_files(violation_id)
+            return
+        after_s = (recorded.started_at - last.timestamp).total_seconds()
+        clip = describe(
+            path,
+            self._settings.folder,
+            time_s=last.time_s + after_s,
+            timestamp=self._settings.clock.local(recorded.started_at),
+            width=recorded.width,
+            height=recorded.height,
+            media_type="video/mp4",
+        )
+        self._add_clip(violation_id, clip)
+
+    def _add_clip(self, violation_id: str, clip: EvidenceFile) -> None:
         with self._lock:
             known = self._told.get(violation_id)
-            if known is None:
-                # It was over and told to its end meanwhile, and its files are gone.
-                shutil.rmtree(folder, ignore_errors=True)
+            if known is None or self._last is None:
+                # It was over and told to its end meanwhile.
+                self._remove_files(violation_id)
                 return
-            files = known.evidence.model_copy(
-                update={"clip": FileRecord.model_validate(vars(clip))}
-            )
+            file = FileRecord.model_validate(vars(clip))
+            files = known.evidence.model_copy(update={"clip": file})
             self._queue(known.model_copy(update={"evidence": files}))
             self._save(self._last.time_s, at_once=True)
-            self._tell()
+        # Masking a clip takes seconds: looks go on meanwhile.
+        self._tell()
+
+    def _remove_files(self, violation_id: str) -> None:
+        shutil.rmtree(self._settings.folder / "evidence" / violation_id, ignore_errors=True)
 
     @property
     def has_pending(self) -> bool:
@@ -284,8 +318,7 @@ class CameraWatch:
 
     def tell_pending(self) -> None:
         """Tell the sink what it could not take before."""
-        with self._lock:
-            self._tell()
+        self._tell()
 
     def save(self) -> None:
         """Save everything, before the service ends."""
@@ -442,25 +475,43 @@ class CameraWatch:
         self._told[record.id] = record
 
     def _tell(self) -> None:
-        """Tell what is pending; what the sink does not take stays pending."""
-        over = []
-        while self._pending:
-            record = self._pending[0]
+        """Tell what is pending; what the sink does not take stays pending.
+
+        Where it is being told already, whoever does that tells what is added meanwhile.
+        """
+        if not self._telling.acquire(blocking=False):
+            return
+        try:
+            over = self._tell_all()
+        finally:
+            self._telling.release()
+        with self._lock:
+            if over and self._last is not None:
+                # Only what will not be told again after a restart may lose its files.
+                self._save(self._last.time_s, at_once=True)
+        for name in over:
+            self._remove_files(name)
+
+    def _tell_all(self) -> list[str]:
+        """Tell until nothing is pending or something is not taken; gives what is over."""
+        over: list[str] = []
+        while True:
+            with self._lock:
+                if not self._pending:
+                    return over
+                record = self._pending[0]
             try:
                 self._sink.violation_changed(record, self._files(record))
             except Exception:
                 log.exception("violation %s was not taken; it is told again", record.id)
-                break
-            self._pending.pop(0)
-            if record.ended_at is not None:
-                self._told.pop(record.id, None)
-                self._scenes.pop(record.id, None)
-                over.append(record.id)
-        if over and self._last is not None:
-            # Only what will not be told again after a restart may lose its files.
-            self._save(self._last.time_s, at_once=True)
-            for name in over:
-                shutil.rmtree(self._settings.folder / "evidence" / name, ignore_errors=True)
+                return over
+            with self._lock:
+                # Something newer of the same violation may have taken its place.
+                self._pending = [one for one in self._pending if one is not record]
+                if record.ended_at is not None:
+                    self._told.pop(record.id, None)
+                    self._scenes.pop(record.id, None)
+                    over.append(record.id)
 
     def _tell_look(self, look: Look) -> None:
         try:

@@ -115,6 +115,7 @@ def cut_clip(
     start_s: float,
     duration_s: float = DURATION_S,
     privacy: Sequence[Zone] = (),
+    encode_anew: bool = False,
 ) -> Cut:
     """Cut an mp4 (H.264 4:2:0, no sound, no metadata) that a browser plays at once.
 
@@ -129,6 +130,7 @@ def cut_clip(
         start_s: First second wanted, from the start of the recording.
         duration_s: Length wanted.
         privacy: Zones of the view; those with purpose ``privacy`` are masked.
+        encode_anew: Never keep the recording's own pictures.
 
     Returns:
         What was cut.
@@ -141,7 +143,7 @@ def cut_clip(
     masks = privacy_zones(privacy)
     try:
         with _stretch(recording, max(0.0, start_s), duration_s) as stretch:
-            cut = None if masks else _copy(stretch, part)
+            cut = None if masks or encode_anew else _copy(stretch, part)
             if cut is None:
                 cut = _encode(recording, stretch, part, masks)
         part.replace(out)

@@ -87,7 +87,7 @@ def capture_stream(
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise InputError(f"{name}: cannot be opened: {_words(error)}") from None
         with source, av.open(str(partial), "w", format="matroska") as target:
-            start = _copy(source, target, name, duration_s, clock)
+            start = copy_stream(source, target, name, duration_s, clock)
         if start is None:
             raise InputError(f"{name}: gave no picture")
         partial.replace(out)
@@ -96,13 +96,28 @@ def capture_stream(
     return StartTime(start, "clock")
 
 
-def _copy(
+def copy_stream(
     source: InputContainer,
     target: OutputContainer,
     name: str,
     duration_s: float,
     clock: Callable[[], datetime],
 ) -> datetime | None:
+    """Copy the packets of an open stream, beginning at a keyframe.
+
+    Args:
+        source: The stream.
+        target: Where they go.
+        name: What errors and the log call it, without credentials.
+        duration_s: Seconds of stream to copy; one that fails early leaves less.
+        clock: Tells aware wall-clock time.
+
+    Returns:
+        When the first packet arrived; ``None`` if none came.
+
+    Raises:
+        InputError: It holds no video, or fails before the first packet.
+    """
     if not source.streams.video:
         raise InputError(f"{name}: holds no video")
     stream = source.streams.video[0]

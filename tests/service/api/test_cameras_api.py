@@ -16,6 +16,7 @@ from service.live import Snapshot
 from service.store.tables import AuditRow, CameraRow, EventRow, Role
 
 CAMERAS = "/api/v1/cameras"
+MAIN = "rtsp://boss:pa55word@10.1.2.3/stream1?token=t0k3n"
 
 
 @pytest.fixture
@@ -44,15 +45,16 @@ def test_a_camera_is_made_read_changed_and_taken_away(serving: Serving, made: st
     assert serving.live.changed == ["gate-3"] * 3
 
 
-@pytest.mark.usefixtures("made")
 def test_secrets_of_a_source_are_never_shown_and_survive_being_sent_back(serving: Serving) -> None:
     client = serving.user(Role.ADMIN)
+    assert client.post(CAMERAS, json=camera(main_source=MAIN)).status_code == 201
     shown = client.get(f"{CAMERAS}/gate-3")
     for secret in ("boss", "pa55word", "t0k3n"):
         assert secret not in shown.text
         assert secret not in client.get(CAMERAS).text
         assert secret not in client.get("/api/v1/audit").text
-    back = {name: shown.json()[name] for name in ("id", "name", "source", "zones")}
+    names = ("id", "name", "source", "main_source", "zones")
+    back = {name: shown.json()[name] for name in names}
     answer = client.put(
         f"{CAMERAS}/gate-3", json=back | {"name": "Gate"}, headers={"if-match": '"1"'}
     )
@@ -60,6 +62,7 @@ def test_secrets_of_a_source_are_never_shown_and_survive_being_sent_back(serving
     with serving.service.database.read() as session:
         row = session.get_one(CameraRow, "gate-3")
         assert row.document["source"] == camera()["source"]
+        assert row.document["main_source"] == MAIN
         assert row.document["name"] == "Gate"
 
 
@@ -111,6 +114,8 @@ ZONE = {"id": "z", "purpose": "footway", "points": [[0, 0], [1, 0], [1, 1]]}
         ({"source": "rtsp://192.168.1.5/"}, "body.source", "may not be reached"),
         ({"source": "file:///etc/passwd"}, "body.source", "may not be read"),
         ({"source": "file:///data/../etc/passwd"}, "body.source", "without .."),
+        ({"main_source": "rtsp://127.0.0.1/main"}, "body.main_source", "may not be reached"),
+        ({"main_source": MAIN, "source": None}, "body", "needs a source"),
         ({"rules": {"street_stall": {"dwell": 5}}}, "body.rules.street_stall.dwell", "unknown"),
     ],
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 from blobs import BlobDetector
 from live_street import KeepingSink, picture, settings
@@ -80,6 +81,14 @@ def test_from_the_stream_to_the_sink_with_evidence_from_the_main_stream(
         assert first.evidence.scene is not None
         assert refreshed.evidence.scene is not None
         assert (first.evidence.scene.width, refreshed.evidence.scene.width) == (320, 1280)
+        until(lambda: sink.records[-1].evidence.clip is not None)
+        clip = sink.records[-1].evidence.clip
+        assert clip is not None
+        assert (clip.width, clip.height, clip.media_type) == (1280, 720, "video/mp4")
+        with av.open(str(tmp_path / "square" / clip.path)) as film:
+            pictures = [frame.to_ndarray(format="bgr24") for frame in film.decode(video=0)]
+        assert 60 <= len(pictures) <= 85, "eight seconds of ten pictures"
+        assert pictures[-1][480, 800, 2] > 150, "the heap"
         assert live.health("square").state is SourceState.LIVE
         assert live.health("square").view is Health.OK
 

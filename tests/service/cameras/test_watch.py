@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from blobs import BlobDetector
 from live_street import DWELL_S, START, KeepingSink, picture, settings, taken, watch
 
 from service.cameras.history import frame_of
+from service.cameras.sink import Role
 from service.cameras.source import decoded_still
 from service.cameras.watch import CLIP_PICTURES, CameraWatch
 from vision.detect.detections import Detections
 from vision.errors import ModelError
 from vision.frames.frame import Image
 from vision.observe.look import Health
+from vision.record import ViolationRecord
 from vision.zones import Purpose, Zone
 
 APPEARS_S, LEAVES_S = 30.0, 120.0
@@ -127,7 +130,7 @@ def test_a_clip_shows_the_place_before_the_heap_came_and_since(tmp_path: Path) -
     raised = sink.records[0]
     assert wanted == [raised.id]
     assert raised.evidence.clip is None
-    one.add_clip(raised.id)
+    one.make_clip(raised.id)
     clip = sink.records[-1].evidence.clip
     assert clip is not None
     assert clip.media_type == "video/mp4"
@@ -142,8 +145,40 @@ def test_a_clip_shows_the_place_before_the_heap_came_and_since(tmp_path: Path) -
     look_at(one, range(120, 420, 5))
     assert sink.records[-1].ended_at is not None
     assert sink.records[-1].evidence.clip == clip
-    one.add_clip(raised.id)
+    one.make_clip(raised.id)
     assert list((tmp_path / "evidence").iterdir()) == []
+
+
+class SlowSink(KeepingSink):
+    """Takes its time for records with a clip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def violation_changed(self, record: ViolationRecord, evidence: Mapping[Role, Path]) -> None:
+        if record.evidence.clip is not None and not self.go_on.is_set():
+            self.begun.set()
+            assert self.go_on.wait(30)
+        super().violation_changed(record, evidence)
+
+
+def test_looks_go_on_while_a_clip_is_masked_and_what_happened_is_told_after(tmp_path: Path) -> None:
+    sink = SlowSink()
+    one = watch(sink, tmp_path)
+    look_at(one, range(0, 60, 5))
+    (raised,) = sink.records
+    making = threading.Thread(target=one.make_clip, args=(raised.id,))
+    making.start()
+    assert sink.begun.wait(30)
+    look_at(one, range(120, 420, 5))
+    assert sink.records == [raised]
+    sink.go_on.set()
+    making.join(30)
+    assert sink.records[1].evidence.clip is not None
+    assert sink.records[-1].ended_at is not None
+    assert sink.records[-1].evidence.clip == sink.records[1].evidence.clip
+    assert not one.has_pending
 
 
 def test_privacy_zones_are_masked_in_all_that_is_kept(tmp_path: Path) -> None:
