@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from service.review.page import Page
-from service.review.pages import audit, deliveries, keys, map, queue, review, users, wall, zones
+from service.review.pages import (
+    audit,
+    deliveries,
+    figures,
+    keys,
+    map,
+    queue,
+    review,
+    users,
+    wall,
+    zones,
+)
 
 PAGES: tuple[Page, ...] = (
     queue.PAGE,
@@ -12,6 +23,7 @@ PAGES: tuple[Page, ...] = (
     map.PAGE,
     zones.PAGE,
     deliveries.PAGE,
+    figures.PAGE,
     users.PAGE,
     keys.PAGE,
     audit.PAGE,
