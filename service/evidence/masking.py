@@ -26,7 +26,7 @@ SMALLEST_PX = 6
 VEHICLES = frozenset(
     {
         *("car", "truck", "bus", "motorcycle", "van", "tricycle", "vehicle", "muck_truck"),
-        *("abandoned_vehicle", "normal_vehicle", "construction_machine"),
+        *("abandoned_vehicle", "derelict_vehicle", "normal_vehicle", "construction_machine"),
     }
 )
 PERSONS = frozenset({"person", "rider", "pedestrian"})

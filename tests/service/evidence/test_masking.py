@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from service.evidence.masked_version import EvidenceMask
-from service.evidence.masking import mask_people
+from service.evidence.masking import PERSONS, VEHICLES, mask_people
 from vision.detect.detections import Detections
+from vision.detect.registry import load_registry
 from vision.evidence.clip import encode_pictures
 from vision.frames.frame import Image
 
@@ -51,6 +52,15 @@ def test_heads_and_plates_are_hidden_and_the_rest_stays(
     assert hidden.start == hidden.stop or not legible(masked, hidden, inside)
     assert np.array_equal(masked[shown, inside], image[shown, inside])
     assert np.array_equal(masked[:, 200:], image[:, 200:])
+
+
+def test_every_class_with_a_head_or_a_plate_is_masked() -> None:
+    with_neither = {
+        *("bicycle", "street_stall", "debris_pile", "overflow_bin", "bin"),
+        *("hoarding", "bare_soil", "construction_dust", "smoke", "crane", "traffic_cone"),
+    }
+    detectors = [one for one in load_registry(None).models.values() if one.task == "detect"]
+    assert {name for one in detectors for name in one.classes} <= PERSONS | VEHICLES | with_neither
 
 
 def test_boxes_beyond_the_picture_and_without_size_do_no_harm() -> None:
