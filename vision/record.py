@@ -66,9 +66,10 @@ class FileRecord(_Part):
 
 
 class EvidenceRecord(_Part):
-    """The evidence files of one violation."""
+    """The evidence files of one violation; ``frame`` is kept where no recording is."""
 
     scene: FileRecord | None = None
+    frame: FileRecord | None = None
     crop: FileRecord | None = None
     before: FileRecord | None = None
     after: FileRecord | None = None

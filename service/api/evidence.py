@@ -36,7 +36,7 @@ class EvidenceBody(BaseModel):
     """One evidence file."""
 
     id: str
-    role: str = Field(description="scene, crop, before, after or clip")
+    role: str = Field(description="scene, frame, crop, before, after or clip")
     variant: Variant = Field(description="masked; or sealed: the original, for supervisors")
     sha256: str
     bytes: int

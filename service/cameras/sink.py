@@ -18,7 +18,7 @@ from vision.record import ViolationRecord
 
 __all__ = ["CameraHealth", "FailureKind", "Role", "Sink", "SourceState"]
 
-Role = Literal["scene", "crop", "before", "after", "clip"]
+Role = Literal["scene", "frame", "crop", "before", "after", "clip"]
 """What an evidence file shows, as in :class:`vision.record.EvidenceRecord`."""
 
 

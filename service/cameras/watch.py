@@ -465,6 +465,8 @@ class CameraWatch:
             privacy=self._zones,
             camera_name=camera.name,
             dwell_s=frame.time_s - violation.start_s,
+            # Of the looks, not of the main stream: what is learnt from has the size that is seen.
+            keep_frame=place == "scene",
         )
         return _described(written)
 
@@ -520,7 +522,7 @@ class CameraWatch:
             log.exception("look of camera %s was not taken", look.camera_id)
 
     def _files(self, record: ViolationRecord) -> dict[Role, Path]:
-        roles: tuple[Role, ...] = ("scene", "crop", "before", "after", "clip")
+        roles: tuple[Role, ...] = ("scene", "frame", "crop", "before", "after", "clip")
         return {
             role: self._settings.folder / file.path
             for role in roles

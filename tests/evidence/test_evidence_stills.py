@@ -219,3 +219,15 @@ def test_a_crop_lies_in_the_picture_and_is_never_empty(
     if x1 >= 0 and x2 <= 640 and y1 >= 0 and y2 <= 360:
         assert width >= min(x2 - x1, 640) - 1
         assert height >= min(y2 - y1, 360) - 1
+
+
+def test_the_frame_is_kept_as_it_was_without_drawings_where_it_is_asked_for(tmp_path: Path) -> None:
+    wide = street(MAX_SIDE + 160, 64)
+    kept = write(tmp_path, scene=frame(wide), privacy=(WINDOW,), keep_frame=True).frame
+    assert kept is not None
+    assert (kept.width, kept.height) == (MAX_SIDE + 160, 64), "the box fits it"
+    shown = load(tmp_path, kept).astype(int)
+    assert np.abs(shown[:, :1000] - wide[:, :1000, ::-1]).mean() < 20, "nothing is drawn"
+    hidden = shown[8:30, 1300:1800]
+    assert hidden.std() < wide[8:30, 1300:1800].std() / 2, "privacy zones are masked"
+    assert write(tmp_path).frame is None

@@ -43,6 +43,7 @@ class Evidence:
         before: Same view before the thing appeared; ``None`` when the recording starts with it.
         after: Same view after it was gone; ``None`` while it stands.
         clip: A few seconds around the start; ``None`` for sequences of stills.
+        frame: The scene's frame in its own size without drawings; ``None`` where it is not kept.
     """
 
     scene: EvidenceFile
@@ -50,6 +51,7 @@ class Evidence:
     before: EvidenceFile | None = None
     after: EvidenceFile | None = None
     clip: EvidenceFile | None = None
+    frame: EvidenceFile | None = None
 
 
 def describe(

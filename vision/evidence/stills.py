@@ -60,6 +60,7 @@ def write_evidence(
     privacy: Sequence[Zone] = (),
     camera_name: str = "",
     dwell_s: float | None = None,
+    keep_frame: bool = False,
 ) -> Evidence:
     """Write the pictures of one violation as ``STEM_scene.jpg``, ``STEM_crop.jpg`` and so on.
 
@@ -79,6 +80,7 @@ def write_evidence(
         camera_name: What people call the camera; its id is written where the name cannot be
             drawn on this system.
         dwell_s: How long it has stood at the time of ``scene``.
+        keep_frame: Keep ``scene`` without drawings too, in its own size, so that ``box`` fits it.
 
     Returns:
         Description of the files, without a clip.
@@ -106,16 +108,13 @@ def write_evidence(
     def view(role: str, frame: Frame) -> EvidenceFile:
         return _store(folder / f"{stem}_{role}.jpg", run_root, _view(frame, role, place), frame)
 
+    plain = mask_privacy(scene.image, privacy)
     return Evidence(
         scene=view("scene", scene),
-        crop=_store(
-            folder / f"{stem}_crop.jpg",
-            run_root,
-            crop_of(mask_privacy(scene.image, privacy), box),
-            scene,
-        ),
+        crop=_store(folder / f"{stem}_crop.jpg", run_root, crop_of(plain, box), scene),
         before=view("before", before) if before is not None else None,
         after=view("after", after) if after is not None else None,
+        frame=_store(folder / f"{stem}_frame.jpg", run_root, plain, scene) if keep_frame else None,
     )
 
 

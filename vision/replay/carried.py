@@ -35,6 +35,7 @@ def carried(pair: Pair, old_camera: Camera | None, camera: Camera) -> EvidenceRe
     same_box = "box" not in pair.changes
     return EvidenceRecord(
         scene=evidence.scene if same_zone and same_box else None,
+        frame=evidence.frame,
         crop=evidence.crop,
         before=evidence.before,
         after=evidence.after if same_end else None,

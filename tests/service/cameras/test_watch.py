@@ -42,9 +42,10 @@ def test_a_heap_is_told_from_its_start_to_its_end_with_proof(tmp_path: Path) -> 
     assert start.started_at == START + timedelta(seconds=APPEARS_S)
     assert end.ended_at is not None
     assert end.end_reason == "gone"
-    assert {"scene", "crop", "before", "after"} == {
-        role for role in ("scene", "crop", "before", "after") if getattr(end.evidence, role)
-    }
+    assert all(
+        getattr(end.evidence, role) for role in ("scene", "frame", "crop", "before", "after")
+    )
+    assert end.evidence.frame == start.evidence.frame
     assert end.evidence.before is not None
     assert end.evidence.before.timestamp < start.started_at
     assert any(active), "something new deserves closer looks"
