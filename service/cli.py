@@ -12,6 +12,7 @@ from service.commands import add_commands
 from service.dispatch.delivery import DeliveryReport, deliver, last_destination
 from service.dispatch.destination import Destination
 from service.dispatch.secret import SECRET_VARIABLE, Secret, load_secret
+from service.learning.commands import add_commands as add_learning_commands
 from vision.cli import PostOptions, Publish, app, console, run
 from vision.errors import ConfigError
 from vision.site import Camera, Site, load_site
@@ -19,6 +20,7 @@ from vision.site import Camera, Site, load_site
 EXIT_UNDELIVERED = 1
 
 add_commands(app)
+add_learning_commands(app)
 
 
 @app.command()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,20 +10,14 @@ import typer
 from rich.table import Table
 
 from service.cases.commands import catalogue_app
+from service.command_line import ConfigOption, asked_password, database_of, settings_of
 from service.reports.commands import report_app
 from service.sandbox.commands import sandbox
 from vision.cli import console
 from vision.errors import ConfigError
 
 if TYPE_CHECKING:
-    from service.settings import ServiceSettings
-    from service.store.database import Database
     from service.store.tables import Role
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="service.yaml; variables JIEXU_... win over it."),
-]
 
 user_app = typer.Typer(name="user", help="Users of the live service.", no_args_is_help=True)
 
@@ -47,13 +39,13 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port.")] = None,
 ) -> None:
     """Serve the API."""
-    settings = _settings(config)
+    settings = settings_of(config)
     given = {"host": host, "port": port}
     changes = {name: value for name, value in given.items() if value is not None}
     from service.serve import serve as run_service
 
     run_service(
-        settings.model_copy(update=changes), lambda: _settings(config).model_copy(update=changes)
+        settings.model_copy(update=changes), lambda: settings_of(config).model_copy(update=changes)
     )
 
 
@@ -62,7 +54,7 @@ def backup(
     config: ConfigOption = None,
 ) -> None:
     """Copy database and evidence into a folder, while the service runs."""
-    settings = _settings(config)
+    settings = settings_of(config)
     from service.backup import back_up
 
     done = back_up(settings, folder, lambda: datetime.now(UTC))
@@ -75,7 +67,7 @@ def restore(
     config: ConfigOption = None,
 ) -> None:
     """Put a backup back; a database that is there is never overwritten."""
-    settings = _settings(config)
+    settings = settings_of(config)
     from service.backup import restore as put_back
 
     done = put_back(settings, folder)
@@ -91,12 +83,12 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Make a user; the password is asked for, or read as a line from standard input."""
-    database = _database(config)
+    database = database_of(config)
     from service import audit
     from service.auth.users import add_user
 
     wanted = _role(role)
-    password = _password()
+    password = asked_password()
     now = datetime.now(UTC)
     with database.write() as session:
         user = add_user(session, name, wanted, now, password=password, display_name=display_name)
@@ -115,7 +107,7 @@ def add(
 @user_app.command("list")
 def list_users(config: ConfigOption = None) -> None:
     """List the users."""
-    database = _database(config)
+    database = database_of(config)
     from service.auth.users import users
 
     table = Table("name", "shown as", "role", "disabled since")
@@ -142,12 +134,12 @@ def change(
     config: ConfigOption = None,
 ) -> None:
     """Change a user's role or password, disable or enable them."""
-    database = _database(config)
+    database = database_of(config)
     from service import audit
     from service.auth import users
 
     wanted = None if role is None else _role(role)
-    new_password = _password() if password else None
+    new_password = asked_password() if password else None
     now = datetime.now(UTC)
     with database.write() as session:
         user = users.find_user(session, name)
@@ -178,25 +170,6 @@ def change(
     console.print(f"{user.name} ({user.role})")
 
 
-def _settings(config: Path | None) -> ServiceSettings:
-    if find_spec("sqlalchemy") is None or find_spec("fastapi") is None:
-        raise ConfigError("this needs the service's packages: pip install 'jiexu[service]'")
-    from service.settings import load_settings
-
-    return load_settings(config)
-
-
-def _database(config: Path | None) -> Database:
-    settings = _settings(config)
-    from service.store.database import Database
-    from service.store.migrate import upgrade
-
-    settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url)
-    upgrade(database)
-    return database
-
-
 def _role(text: str) -> Role:
     from service.store.tables import Role
 
@@ -204,12 +177,6 @@ def _role(text: str) -> Role:
         return Role(text)
     except ValueError:
         raise ConfigError(f"--role: none of {', '.join(Role)}") from None
-
-
-def _password() -> str:
-    if sys.stdin.isatty():
-        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\n")
 
 
 def _tell_missing(keys: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ import yaml
 from untrained import build_weights, draw_picture
 
 from tests.frames.encoded_clips import encode
+from tests.learn.feedback.test_decided_data import STALL, case_picture, jpeg
 from tests.learn.feedback.test_reviewed_pictures import decided, found, reviewed_run
 from vision.configfile import load_config
 from vision.detect.registry import ModelEntry, ModelFile
@@ -21,6 +22,7 @@ from vision.learn.data.dataset import build_dataset
 from vision.learn.data.pictures import read_pictures
 from vision.learn.data.recipe import ByTeacher
 from vision.learn.data.teacher import Teacher, registered_weights
+from vision.learn.feedback.decided import write_decided
 from vision.learn.feedback.fine_tuning import DATA, gather, train_from_reviewed
 from vision.learn.train.training import TrainingRecipe
 
@@ -224,3 +226,27 @@ def test_from_decisions_to_new_weights_measured_before_and_after(
     assert not torch.equal(end["model.22.cv3.0.2.weight"], start["model.22.cv3.0.2.weight"])
     names = yaml.safe_load((feedback.data_dir / "data.yaml").read_text())["names"]
     assert tuple(names.values()) == CLASSES
+
+
+def test_exported_cases_are_a_source_beside_reviewed_runs(
+    tmp_path: Path, entry: ModelEntry
+) -> None:
+    cases = [case_picture(0, "yard", boxes=(STALL,), absent=()), case_picture(1, "yard")]
+    write_decided(cases, jpeg, tmp_path / "cases")
+    pictures, recipe = gather(
+        entry,
+        [reviewed(tmp_path / "r"), tmp_path / "cases"],
+        tmp_path / "out",
+        rename={},
+        progress=quiet,
+    )
+    assert pictures.counts == {
+        "street_stall": {"confirmed": 2, "rejected": 1},
+        "debris_pile": {"rejected": 1},
+    }
+    assert pictures.origins == {"recording": 2, "masked": 2}
+    assert {source.path for source in recipe.sources} == {
+        "reviewed/street_stall",
+        "reviewed/street_stall+no-street_stall",
+        "reviewed/no-debris_pile",
+    }

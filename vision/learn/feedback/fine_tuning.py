@@ -26,6 +26,7 @@ from vision.learn.data.labels import label_text, sound_box
 from vision.learn.data.pictures import PICTURES_FILE
 from vision.learn.data.recipe import ByTeacher, Recipe, Source, TeacherRule
 from vision.learn.data.teacher import registered_weights
+from vision.learn.feedback.decided import DECIDED_FILE
 from vision.learn.feedback.reviewed_pictures import Looked, ReviewedPictures, write_reviewed
 from vision.learn.measure.evaluate import evaluate
 from vision.learn.measure.opening import find_model
@@ -99,8 +100,8 @@ def train_from_reviewed(
 
     Args:
         entry: The model; it needs its ``.pt``.
-        material: Run folders with ``reviewed.jsonl``, and labelled folders in any layout of
-            :mod:`vision.learn.data.folders`.
+        material: Run folders with ``reviewed.jsonl``, exports of decided cases, and labelled
+            folders in any layout of :mod:`vision.learn.data.folders`.
         out_dir: Receives the pictures (``gathered/``), the built data set (``data/``), the training
             run (``training/``) and ``feedback.json``.
         recipe: How to train; its stages learn from a data set called ``reviewed``, its start is
@@ -169,7 +170,7 @@ def gather(
 ) -> tuple[ReviewedPictures, Recipe]:
     """Bring all pictures together and write the data set recipe for them.
 
-    Pictures of reviewed runs and those to rehearse are written below ``out_dir/gathered``; labelled
+    Pictures with decisions and those to rehearse are written below ``out_dir/gathered``; labelled
     folders are linked there.
 
     Raises:
@@ -177,12 +178,16 @@ def gather(
         InputError: A folder cannot be read, or there is nothing to learn from.
     """
     runs = [path for path in material if (path / DECISIONS_FILE).is_file()]
+    exports = [path for path in material if (path / DECIDED_FILE).is_file()]
     if out_dir.resolve() in {path.resolve() for path in (*material, *rehearse)}:
         raise InputError(f"{out_dir}: is a folder to learn from; choose another for the results")
     pictures = out_dir / GATHERED
     shutil.rmtree(pictures, ignore_errors=True)
-    reviewed = write_reviewed(runs, entry.classes, pictures / "reviewed", progress=progress)
-    folders = [read_folder(path.resolve()) for path in material if path not in runs]
+    reviewed = write_reviewed(
+        runs, entry.classes, pictures / "reviewed", exports=exports, progress=progress
+    )
+    labelled = [path for path in material if path not in (*runs, *exports)]
+    folders = [read_folder(path.resolve()) for path in labelled]
     sources = [
         *(_reviewed_source(name, looked) for name, looked in sorted(reviewed.folders.items())),
         *(

@@ -1,0 +1,1 @@
+"""What reviewers decided, given to learn from: pictures with labels, and thresholds."""
