@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -96,39 +96,58 @@ class _Tally:
     counts: Counter[str] = field(default_factory=Counter)
     hours: list[float] = field(default_factory=list)
 
+    def add(self, counts: Mapping[str, int], hours: float | None = None) -> None:
+        for one, count_ in counts.items():
+            self.counts[one] += count_
+        if hours is not None:
+            self.hours.append(hours)
+
     def figures(self) -> Figures:
         return Figures({one: self.counts[one] for one in COUNTS}, Spread(tuple(sorted(self.hours))))
 
 
-def overall(facts: Iterable[CaseFacts], window: Window) -> Figures:
+@dataclass(frozen=True)
+class CountedCase:
+    """What one case adds to figures.
+
+    Attributes:
+        case: The case.
+        of_the_model: Counts that tell of what the camera said.
+        counts: All other counts.
+        hours: Time from confirmation to the handling that held, if it was found gone.
+    """
+
+    case: CaseFacts
+    of_the_model: Mapping[str, int]
+    counts: Mapping[str, int]
+    hours: float | None
+
+
+def count(facts: Iterable[CaseFacts], window: Window) -> list[CountedCase]:
+    """What each case adds to the figures of a window."""
+    return [_counted(case, window) for case in facts]
+
+
+def overall(counted: Iterable[CountedCase]) -> Figures:
     """Figures of all cases."""
     tally = _Tally()
-    for case in facts:
-        tally.counts.update(_review_counts(case, window))
-        _count_handling(tally, case, window)
+    for one in counted:
+        tally.add(one.of_the_model)
+        tally.add(one.counts, one.hours)
     return tally.figures()
 
 
-def by_group(
-    facts: Iterable[CaseFacts], window: Window, dimension: Dimension
-) -> dict[str, Figures]:
+def by_group(counted: Iterable[CountedCase], dimension: Dimension) -> dict[str, Figures]:
     """Figures by group, the groups in order of their names.
 
     By kind, what was found and how right the model was counts under the kind that it gave, all else
     under the kind that reviewers left.
     """
-    tallies: dict[str, _Tally] = {}
-    for case in facts:
-        shown, kept = _groups(case, dimension)
-        counts = _review_counts(case, window)
-        tallies.setdefault(shown, _Tally()).counts.update(
-            {one: count for one, count in counts.items() if one in _OF_THE_MODEL}
-        )
-        tally = tallies.setdefault(kept, _Tally())
-        tally.counts.update(
-            {one: count for one, count in counts.items() if one not in _OF_THE_MODEL}
-        )
-        _count_handling(tally, case, window)
+    tallies: dict[str, _Tally] = defaultdict(_Tally)
+    for one in counted:
+        shown, kept = _groups(one.case, dimension)
+        tallies[shown].add(one.of_the_model)
+        tallies[kept].add(one.counts, one.hours)
     return {group: tallies[group].figures() for group in sorted(tallies)}
 
 
@@ -161,10 +180,21 @@ def _review_counts(case: CaseFacts, window: Window) -> Counter[str]:
     return counts
 
 
-def _count_handling(tally: _Tally, case: CaseFacts, window: Window) -> None:
+def _counted(case: CaseFacts, window: Window) -> CountedCase:
+    reviewed = _review_counts(case, window)
+    handled, hours = _handling_counts(case, window)
+    return CountedCase(
+        case=case,
+        of_the_model={one: reviewed.pop(one) for one in _OF_THE_MODEL if one in reviewed},
+        counts=reviewed + handled,
+        hours=hours,
+    )
+
+
+def _handling_counts(case: CaseFacts, window: Window) -> tuple[Counter[str], float | None]:
+    counts: Counter[str] = Counter()
     if case.state == CaseState.CANCELLED:
-        return
-    counts = tally.counts
+        return counts, None
     delivered_at = _first(case, Action.SUBMIT)
     counts["delivered"] += window.holds(delivered_at)
     counts["accepted"] += window.holds(_first(case, Action.ACCEPT))
@@ -197,8 +227,9 @@ def _count_handling(tally: _Tally, case: CaseFacts, window: Window) -> None:
     counts["inspected"] += len(gone) + len(still)
     counts["cannot_see"] += sum(window.holds(at) for at in _all(case, CANNOT_SEE))
     confirmed_at = _last(case, Action.CONFIRM)
-    if gone and held_at is not None and confirmed_at is not None:
-        tally.hours.append((held_at - confirmed_at) / timedelta(hours=1))
+    if not gone or held_at is None or confirmed_at is None:
+        return counts, None
+    return counts, (held_at - confirmed_at) / timedelta(hours=1)
 
 
 _PLATFORM = "platform:"

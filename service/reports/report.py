@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.reports.facts import facts_of, open_cases_overdue
-from service.reports.figures import DIMENSIONS, Dimension, Figures, by_group, overall
+from service.reports.figures import DIMENSIONS, Dimension, Figures, by_group, count, overall
 from service.reports.hot_spots import HotSpot, hot_spots
 from service.reports.window import Window
 from service.store.tables import CameraRow
@@ -69,8 +69,9 @@ def make_report(session: Session, window: Window, as_of: datetime) -> Report:
         window: What is counted.
         as_of: Now, aware; what a case came to by then is told.
     """
-    counted = window.until(as_of)
-    facts = facts_of(session, counted, as_of)
+    past = window.until(as_of)
+    facts = facts_of(session, past, as_of)
+    counted = count(facts, past)
     cameras = session.execute(select(CameraRow.id, CameraRow.document)).all()
     positions = {
         id_: (float(document["lon"]), float(document["lat"]), str(document["coord_sys"]))
@@ -85,9 +86,9 @@ def make_report(session: Session, window: Window, as_of: datetime) -> Report:
     return Report(
         window=window,
         as_of=as_of,
-        overall=overall(facts, counted),
-        groups={one: by_group(facts, counted, one) for one in DIMENSIONS},
-        hot_spots=tuple(hot_spots(facts, counted, positions)),
+        overall=overall(counted),
+        groups={one: by_group(counted, one) for one in DIMENSIONS},
+        hot_spots=tuple(hot_spots(facts, past, positions)),
         overdue=tuple(overdue),
         camera_names={id_: document.get("name", "") for id_, document in cameras},
     )

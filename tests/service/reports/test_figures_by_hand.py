@@ -8,8 +8,7 @@ import pytest
 from may_2026 import ZONE, at, fill
 from stored import add_case
 
-from service.reports.facts import CaseFacts
-from service.reports.figures import Figures, Share, Spread, by_group, overall
+from service.reports.figures import Figures, Share, Spread, by_group, count, overall
 from service.reports.report import Report, make_report
 from service.reports.window import window_of
 from service.store.database import Database
@@ -109,8 +108,8 @@ def test_groups_as_counted_by_hand(filled: Database) -> None:
 def test_groups_add_up_to_the_whole(filled: Database) -> None:
     found = report(filled, "2026-05")
     for groups in found.groups.values():
-        for count, whole in found.overall.counts.items():
-            assert sum(one.counts[count] for one in groups.values()) == whole
+        for name, whole in found.overall.counts.items():
+            assert sum(one.counts[name] for one in groups.values()) == whole
         hours = sorted(hour for one in groups.values() for hour in one.rectified.hours)
         assert tuple(hours) == found.overall.rectified.hours
 
@@ -187,6 +186,6 @@ def test_bands_hold_their_upper_end() -> None:
 
 
 def test_no_cases_no_groups() -> None:
-    nothing: list[CaseFacts] = []
-    assert by_group(nothing, window_of("2026-05", ZONE), "street") == {}
-    assert set(overall(nothing, window_of("2026-05", ZONE)).counts.values()) == {0}
+    nothing = count([], window_of("2026-05", ZONE))
+    assert by_group(nothing, "street") == {}
+    assert set(overall(nothing).counts.values()) == {0}
