@@ -2,7 +2,8 @@
 
 A clip is a file of access units, each after its length in four bytes; it is served in a loop under
 ``/NAME`` of its file. ``--user NAME:PASSWORD`` locks the server. A line ``stall PATH`` or
-``go PATH`` on standard input stops and continues a stream; the connection stays.
+``go PATH`` on standard input stops and continues a stream; the connection stays. After
+``show PATH OTHER`` a stream gives what ``OTHER`` gives, from its first unit on.
 """
 
 import argparse
@@ -43,11 +44,13 @@ class Clip(GstRtspServer.RTSPMediaFactory):
 
     def feed(self, media):
         source = media.get_element().get_by_name("source")
-        state = {"next": 0, "over": False}
+        state = {"units": self.units, "next": 0, "over": False}
 
         def push():
             if state["over"]:
                 return False
+            if state["units"] is not self.units:
+                state.update(units=self.units, next=0)
             if not self.stalled:
                 unit = self.units[state["next"] % len(self.units)]
                 state["next"] += 1
@@ -70,10 +73,11 @@ def main():
     server.set_address("127.0.0.1")
     server.set_service(str(options.port))
     mounts = server.get_mount_points()
-    factories = {}
+    factories, clips = {}, {}
     for path in options.clips:
         factory = Clip(path, options.rate)
         factories["/" + path.stem] = factory
+        clips["/" + path.stem] = factory.units
         if options.user:
             permissions = GstRtspServer.RTSPPermissions()
             permissions.add_permission_for_role("known", "media.factory.access", True)
@@ -96,8 +100,11 @@ def main():
         if not line:
             loop.quit()
             return False
-        word, _, path = line.strip().partition(" ")
-        factories[path].stalled = word == "stall"
+        word, path, *other = line.split()
+        if word == "show":
+            factories[path].units = clips[other[0]]
+        else:
+            factories[path].stalled = word == "stall"
         return True
 
     GLib.io_add_watch(sys.stdin, GLib.IO_IN | GLib.IO_HUP, command)

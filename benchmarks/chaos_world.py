@@ -1,0 +1,215 @@
+"""A drawn street on real RTSP streams, on which things stand when a script says so."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from tests.service.cameras.rtsp_clips import RATE, RtspServer, encode_units
+from vision.frames.frame import Image
+from vision.learn.scenes.clip import render_clip
+from vision.learn.scenes.preset import load_preset
+
+PRESET, SEED, DRAWN_S = "street_demo", 1, 28.0
+LATER_S = 10.0
+"""What sets up in the scene does so by so much later: until then the street is free."""
+
+LOOP_S = 4
+"""Seconds of each loop: looks 2 s and 10 s apart do not see one picture twice running."""
+
+EMPTY = "empty"
+FREE_S = (0.5, 4.5)
+"""Of the drawn clip, the seconds before anything sets up."""
+
+THINGS: dict[str, tuple[float, float]] = {
+    "street_stall": (19.5, 23.5),
+    "debris_pile": (25.0, 27.9),
+}
+"""What the scene shows, and the seconds of the drawn clip in which it stands."""
+
+SIZE = (640, 360)
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """One violation of the script.
+
+    Attributes:
+        camera_id: Where.
+        kind: What stands there.
+        from_s: Seconds from the beginning of the run.
+        to_s: When it is gone again.
+    """
+
+    camera_id: str
+    kind: str
+    from_s: float
+    to_s: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The drawn street.
+
+    Attributes:
+        clips: Files of access units by what they show.
+        zones: Its zones, as a camera has them.
+    """
+
+    clips: dict[str, Path]
+    zones: list[dict[str, Any]]
+
+
+def draw_scene(folder: Path) -> Scene:
+    """Draw the street empty and with each thing, in loops for the RTSP server."""
+    drawn = folder / "street.mp4"
+    preset = load_preset(PRESET)
+    later = [
+        cue if cue.start_s is None else cue.model_copy(update={"start_s": cue.start_s + LATER_S})
+        for cue in preset.script
+    ]
+    preset = preset.model_copy(update={"script": tuple(later)})
+    truth = render_clip(preset, SEED, drawn, duration_s=DRAWN_S, fps=RATE, size=SIZE)
+    frames = list(_frames(drawn))
+    free = frames[round(FREE_S[0] * RATE) : round(FREE_S[1] * RATE)]
+    clips = {EMPTY: _encode(folder / f"{EMPTY}.au", free)}
+    for kind, (from_s, to_s) in THINGS.items():
+        event = next(one for one in truth.events if one.kind == kind)
+        box = _wider(event.box)
+        standing = frames[round(from_s * RATE) : round(to_s * RATE)]
+        patches = [frame[box] for frame in standing]
+        shown = []
+        for frame, patch in zip(free, itertools.cycle(patches), strict=False):
+            with_thing = frame.copy()
+            with_thing[box] = patch
+            shown.append(with_thing)
+        clips[kind] = _encode(folder / f"{kind}.au", shown)
+    return Scene(clips, [zone.model_dump(mode="json") for zone in truth.zones])
+
+
+def script_of(
+    cameras: Sequence[str], *, seconds: float, stand_s: float | None, random_: random.Random
+) -> list[Appearance]:
+    """When what stands where.
+
+    Args:
+        cameras: Ids of the cameras.
+        seconds: Length of the run.
+        stand_s: Each camera shows each thing for so long, one after the other. ``None``: each
+            shows one thing, from early on to the end.
+        random_: Spreads the beginnings.
+
+    Raises:
+        ValueError: The run is too short for that.
+    """
+    kinds = list(THINGS)
+    if stand_s is None:
+        return [
+            Appearance(camera_id, kinds[number % len(kinds)], 2.0 + 3.0 * number, float("inf"))
+            for number, camera_id in enumerate(cameras)
+        ]
+    room_s = seconds - len(kinds) * stand_s
+    if room_s <= 0:
+        raise ValueError(f"{seconds:g} s are too short for {len(kinds)} things of {stand_s:g} s")
+    script = []
+    for camera_id in cameras:
+        random_.shuffle(kinds)
+        pauses = sorted(random_.uniform(0.05, 0.95) * room_s for _ in kinds)
+        for number, (kind, pause_s) in enumerate(zip(kinds, pauses, strict=True)):
+            from_s = pause_s + number * stand_s
+            script.append(Appearance(camera_id, kind, from_s, from_s + stand_s))
+    return sorted(script, key=lambda one: one.from_s)
+
+
+class World:
+    """The streams; what they show outlives the server that gives them.
+
+    Args:
+        scene: The drawn street.
+        cameras: Ids of the cameras; each has a stream of that name.
+        folder: Where the streams' files lie.
+    """
+
+    def __init__(self, scene: Scene, cameras: Sequence[str], folder: Path) -> None:
+        self._shown = dict.fromkeys(cameras, EMPTY)
+        streams = []
+        for camera_id in cameras:
+            link = folder / f"{camera_id}.au"
+            link.unlink(missing_ok=True)
+            link.symlink_to(scene.clips[EMPTY].resolve())
+            streams.append(link)
+        self._stalled: set[str] = set()
+        self._server = RtspServer([*scene.clips.values(), *streams])
+        self._is_up = True
+
+    def url(self, camera_id: str) -> str:
+        """Address of a camera."""
+        return self._server.url(camera_id)
+
+    def show(self, camera_id: str, what: str) -> None:
+        """Let a camera show the empty street, or a thing on it."""
+        self._shown[camera_id] = what
+        self._say(f"show /{camera_id} /{what}")
+
+    def stall(self, camera_id: str) -> None:
+        """Let a stream give nothing; its connection stays."""
+        self._stalled.add(camera_id)
+        self._say(f"stall /{camera_id}")
+
+    def go_on(self, camera_id: str) -> None:
+        """Let a stream that was stalled go on."""
+        self._stalled.discard(camera_id)
+        self._say(f"go /{camera_id}")
+
+    def kill(self) -> None:
+        """Kill the server; nobody is told."""
+        if self._is_up:
+            self._server.kill()
+        self._is_up = False
+
+    def start(self) -> None:
+        """Start the server again at its port; what is to be shown is shown."""
+        if self._is_up:
+            return
+        self._server.start()
+        self._is_up = True
+        for camera_id, what in self._shown.items():
+            self.show(camera_id, what)
+        for camera_id in self._stalled:
+            self._say(f"stall /{camera_id}")
+
+    def _say(self, line: str) -> None:
+        if self._is_up:
+            self._server.say(line)
+
+
+def _frames(clip: Path) -> Iterator[Image]:
+    with av.open(str(clip)) as reader:
+        for frame in reader.decode(video=0):
+            yield np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+
+
+def _wider(box: tuple[float, float, float, float]) -> tuple[slice, slice]:
+    """The pixels of a box and a little around it."""
+    x1, y1, x2, y2 = box
+    across, down = 0.15 * (x2 - x1), 0.15 * (y2 - y1)
+    return (
+        slice(max(0, round(y1 - down)), min(SIZE[1], round(y2 + down))),
+        slice(max(0, round(x1 - across)), min(SIZE[0], round(x2 + across))),
+    )
+
+
+def _encode(path: Path, frames: Sequence[Image]) -> Path:
+    return encode_units(path, partial(_at, frames), LOOP_S * RATE, size=SIZE)
+
+
+def _at(frames: Sequence[Image], number: int) -> Image:
+    return frames[number % len(frames)]
