@@ -209,11 +209,12 @@ class ServiceProcess:
 
     def sample(self) -> None:
         """Note threads, files and memory, and which processes belong to it."""
-        if self._process is None:
+        if self._process is None or self._process.poll() is not None:
             return
-        life, process = self.lives[-1], psutil.Process(self._process.pid)
+        life = self.lives[-1]
         age_s = round(time.monotonic() - self._began_at_s - life.began_s, 1)
         with suppress(psutil.Error):
+            process = psutil.Process(self._process.pid)
             self._children()
             life.samples.append(
                 (
@@ -232,7 +233,8 @@ class ServiceProcess:
         return [pid for pid, one in self.children.items() if one.is_running()]
 
     def _children(self) -> list[psutil.Process]:
-        assert self._process is not None
+        if self._process is None:
+            return []
         try:
             found = psutil.Process(self._process.pid).children(recursive=True)
             working = [one for one in found if "resource_tracker" not in " ".join(one.cmdline())]
