@@ -148,7 +148,7 @@ class World:
             streams.append(link)
         self._stalled: set[str] = set()
         self._server = RtspServer([*scene.clips.values(), *streams])
-        self._is_up = True
+        self.is_up = True
 
     def url(self, camera_id: str) -> str:
         """Address of a camera."""
@@ -171,23 +171,23 @@ class World:
 
     def kill(self) -> None:
         """Kill the server; nobody is told."""
-        if self._is_up:
+        if self.is_up:
             self._server.kill()
-        self._is_up = False
+        self.is_up = False
 
     def start(self) -> None:
         """Start the server again at its port; what is to be shown is shown."""
-        if self._is_up:
+        if self.is_up:
             return
         self._server.start()
-        self._is_up = True
+        self.is_up = True
         for camera_id, what in self._shown.items():
             self.show(camera_id, what)
         for camera_id in self._stalled:
             self._say(f"stall /{camera_id}")
 
     def _say(self, line: str) -> None:
-        if self._is_up:
+        if self.is_up:
             self._server.say(line)
 
 

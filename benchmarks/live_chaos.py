@@ -80,15 +80,10 @@ class PostgresServer:
 
     def drop_connections(self) -> None:
         """Cut all connections of the service."""
-        if self.is_up:
-            self._sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'jiexu'"
-            )
+        self._sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'jiexu'")
 
     def kill(self) -> None:
         """Kill it with all its processes; the next start recovers from its log."""
-        if not self.is_up:
-            return
         self.is_up = False
         main = psutil.Process(self._server.get_pid())
         for process in [main, *main.children(recursive=True)]:
@@ -169,6 +164,16 @@ class ServiceProcess:
         """Where it answers."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def is_up(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def has_children(self) -> bool:
+        """Whether it has readers or detectors."""
+        return self.is_up and bool(self._children())
+
     def keep_alive(self) -> None:
         """Start it if it does not run and is due."""
         process, now_s = self._process, time.monotonic()
@@ -186,7 +191,7 @@ class ServiceProcess:
 
     def end(self, by: signal.Signals, why: str) -> None:
         """End it by a signal; it is waited for."""
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None or not self.is_up:
             return
         self.lives[-1].ended_by = why
         self._process.send_signal(by)
@@ -200,8 +205,6 @@ class ServiceProcess:
     def kill_child(self, random_: random.Random) -> str:
         """Kill one of its readers or detectors."""
         running = sorted(self._children(), key=lambda one: one.pid)
-        if not running:
-            return "none ran"
         victim = random_.choice(running)
         with suppress(psutil.NoSuchProcess):
             victim.kill()
@@ -209,7 +212,7 @@ class ServiceProcess:
 
     def sample(self) -> None:
         """Note threads, files and memory, and which processes belong to it."""
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None or not self.is_up:
             return
         life = self.lives[-1]
         age_s = round(time.monotonic() - self._began_at_s - life.began_s, 1)
@@ -322,6 +325,18 @@ class Trial:
             time.sleep(0.1)
 
     def _break(self, kind: str) -> None:
+        """Break something; what is down already is broken a little later."""
+        is_there = {
+            "kill_service": self.service.is_up,
+            "stop_service": self.service.is_up,
+            "kill_child": self.service.has_children,
+            "restart_rtsp": self.world.is_up,
+            "drop_connections": self.postgres.is_up,
+            "restart_database": self.postgres.is_up,
+        }
+        if not is_there.get(kind, True):
+            self.at(self.now_s + 2.0, partial(self._break, kind))
+            return
         at_s = round(self.now_s, 1)
         self.faults.append(Fault(at_s, kind, self._kinds[kind]()))
 
