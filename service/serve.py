@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 HOUSEKEEPING_S = 600.0
 CANARY_S = 60.0
 VERIFY_S = 10.0
+DATABASE_S = 60.0
+"""The database is waited for at the start."""
 ARCHIVE_S = 60.0
 SHUTDOWN_S = 8
 """Requests that are under way are given so long when the service is told to stop."""
@@ -65,6 +67,7 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
     Raises:
         ConfigError: A setting is wrong.
         ModelError: The model registry cannot be read.
+        DatabaseError: The database does not answer, or a newer version wrote it.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     try:
@@ -74,6 +77,7 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
     detectors = Detectors(load_registry(settings.models))
     inspector = OnDemand(detectors)
     database = Database(settings.database_url)
+    database.wait(DATABASE_S)
     upgrade(database)
     files = EvidenceFiles(settings.evidence_root)
     intake = Intake(

@@ -29,6 +29,9 @@ from vision.site import Camera
 
 log = logging.getLogger(__name__)
 
+AGAIN_S = 15.0
+"""Cameras that could not be watched are tried again after so long without a change."""
+
 
 class Watchers(Protocol):
     """What watches cameras: :class:`service.cameras.live.LiveCameras`."""
@@ -78,7 +81,7 @@ class WatchedCameras:
     """Watches every stored camera that is enabled; of those without a source, what is pushed.
 
     Changes are made by a thread of its own: opening a model takes seconds, and no request waits
-    for that. A camera that cannot be watched is logged and leaves the others alone.
+    for that. A camera that cannot be watched is logged, leaves the others alone and is tried again.
 
     Args:
         database: Where cameras are kept.
@@ -104,6 +107,7 @@ class WatchedCameras:
         self._folder = folder
         self._changes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._watched: set[str] = set()
+        self._failed: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="watched", daemon=True)
 
     def start(self) -> None:
@@ -153,13 +157,27 @@ class WatchedCameras:
         self._changes.put(camera_id)
 
     def _run(self) -> None:
-        while (camera_id := self._changes.get()) is not None:
+        while True:
             try:
-                self._apply(camera_id)
-            except JiexuError as error:
-                log.warning("camera %s cannot be watched: %s", camera_id, error)
-            except Exception:
-                log.exception("camera %s cannot be watched", camera_id)
+                camera_id = self._changes.get(timeout=AGAIN_S)
+            except queue.Empty:
+                for failed in sorted(self._failed):
+                    self._try(failed)
+                continue
+            if camera_id is None:
+                return
+            self._try(camera_id)
+
+    def _try(self, camera_id: str) -> None:
+        """Apply the settings of a camera; a failure is logged the first time."""
+        try:
+            self._apply(camera_id)
+            self._failed.discard(camera_id)
+        except Exception as error:
+            if camera_id not in self._failed:
+                told = None if isinstance(error, JiexuError) else error
+                log.warning("camera %s cannot be watched yet: %s", camera_id, error, exc_info=told)
+            self._failed.add(camera_id)
 
     def _apply(self, camera_id: str) -> None:
         with self._database.read() as session:

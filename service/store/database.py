@@ -7,7 +7,9 @@ in the middle, where a transaction that has read cannot become a writer any more
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from vision.errors import ConfigError, JiexuError
 
+log = logging.getLogger(__name__)
+
+AGAIN_S = 2.0
 BUSY_TIMEOUT_MS = 5000
 """A writer waits so long for another one on SQLite."""
 
@@ -99,6 +104,27 @@ class Database:
                 session.execute(text("SELECT 1"))
         except DBAPIError as error:
             raise DatabaseError(f"{self.shown}: {type(error.orig).__name__}") from None
+
+    def wait(self, most_s: float) -> None:
+        """Wait until it answers: after a power cut, it may start later than those who need it.
+
+        Args:
+            most_s: Seconds to wait.
+
+        Raises:
+            DatabaseError: It does not answer by then.
+        """
+        until_s = time.monotonic() + most_s
+        while True:
+            try:
+                self.check()
+            except DatabaseError as error:
+                if time.monotonic() >= until_s:
+                    raise
+                log.warning("waiting for the database: %s", error)
+                time.sleep(min(AGAIN_S, most_s))
+            else:
+                return
 
     def close(self) -> None:
         """Close all connections."""

@@ -138,3 +138,35 @@ def test_changes_reach_the_cameras(
     watched.settings_changed("gate")
     until(lambda: sorted(told.watched) == ["off", "pushes"])
     assert told.watched["off"].source.look.host == "10.1.1.9"
+
+
+def test_a_camera_whose_detector_fails_at_first_is_watched_later(
+    database: Database,
+    told: Told,
+    clock: FakeClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries = []
+
+    class Detectors(NoDetectors):
+        def detector(self, entry: ModelEntry) -> Detector:
+            tries.append(entry.name)
+            if len(tries) < 3:
+                raise ModelError("the detector ended while it was starting")
+            return object()  # type: ignore[return-value]
+
+    monkeypatch.setattr("service.watching.AGAIN_S", 0.02)
+    with database.write() as session:
+        add_camera(session, camera("gate", "rtsp://10.1.1.1/a"), clock.now(), enabled=True)
+    cameras = WatchedCameras(
+        database,
+        told,
+        Detectors(load_registry()),
+        clock=SiteClock(UTC),
+        folder=tmp_path / "cameras",
+    )
+    cameras.start()
+    until(lambda: "gate" in told.watched)
+    cameras.stop()
+    assert len(tries) == 3

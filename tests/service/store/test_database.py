@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
-from service.store.database import Database
+from service.store.database import Database, DatabaseError
 from service.store.tables import AuditRow, CheckpointRow, EventRow, SettingRow, ViolationRow
 from vision.errors import ConfigError
 
@@ -166,3 +166,26 @@ def test_other_databases_are_refused_without_telling_passwords(url: str) -> None
     with pytest.raises(ConfigError) as told:
         Database(url)
     assert "secret" not in str(told.value)
+
+
+def test_a_database_that_is_away_is_waited_for_and_then_told_of(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.wait(0)
+    monkeypatch.setattr("service.store.database.AGAIN_S", 0.01)
+    tries = []
+
+    def check(self: Database) -> None:
+        tries.append(self)
+        if len(tries) < 4:
+            raise DatabaseError("postgresql://jiexu:***@db/jiexu: OperationalError")
+
+    with monkeypatch.context() as away:
+        away.setattr(Database, "check", check)
+        database.wait(20)
+    assert len(tries) == 4
+    assert caplog.text.count("waiting for the database") == 3
+    there_is_none = Database("postgresql://jiexu:s3cret@127.0.0.1:9/jiexu")
+    with pytest.raises(DatabaseError) as told:
+        there_is_none.wait(0.05)
+    assert "s3cret" not in str(told.value) + caplog.text
