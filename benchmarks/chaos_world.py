@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,22 @@ THINGS: dict[str, tuple[float, float]] = {
 }
 """What the scene shows, and the seconds of the drawn clip in which it stands."""
 
-SIZE = (640, 360)
+
+@dataclass(frozen=True)
+class Form:
+    """What the streams are like.
+
+    Attributes:
+        size: ``(width, height)`` in pixels.
+        fps: Frames a second; the street is drawn at ``RATE`` of them, which are repeated.
+        keyframe_s: Seconds between keyframes.
+        bit_rate: Bits a second, ``None`` for whatever the quality takes.
+    """
+
+    size: tuple[int, int] = (640, 360)
+    fps: int = RATE
+    keyframe_s: int = 1
+    bit_rate: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,8 +83,19 @@ class Scene:
     zones: list[dict[str, Any]]
 
 
-def draw_scene(folder: Path) -> Scene:
-    """Draw the street empty and with each thing, in loops for the RTSP server."""
+def draw_scene(folder: Path, form: Form | None = None) -> Scene:
+    """Draw the street empty and with each thing, in loops for the RTSP server.
+
+    Args:
+        folder: Where they are kept; what lies there already is taken.
+        form: What the streams are like.
+    """
+    form = form or Form()
+    folder.mkdir(parents=True, exist_ok=True)
+    clips = {what: folder / f"{what}.au" for what in (EMPTY, *THINGS)}
+    known = folder / "zones.json"
+    if known.exists():
+        return Scene(clips, json.loads(known.read_text()))
     drawn = folder / "street.mp4"
     preset = load_preset(PRESET)
     later = [
@@ -77,22 +103,23 @@ def draw_scene(folder: Path) -> Scene:
         for cue in preset.script
     ]
     preset = preset.model_copy(update={"script": tuple(later)})
-    truth = render_clip(preset, SEED, drawn, duration_s=DRAWN_S, fps=RATE, size=SIZE)
+    truth = render_clip(preset, SEED, drawn, duration_s=DRAWN_S, fps=RATE, size=form.size)
     frames = list(_frames(drawn))
     free = frames[round(FREE_S[0] * RATE) : round(FREE_S[1] * RATE)]
-    clips = {EMPTY: _encode(folder / f"{EMPTY}.au", free)}
+    _encode(clips[EMPTY], free, form)
     for kind, (from_s, to_s) in THINGS.items():
         event = next(one for one in truth.events if one.kind == kind)
-        box = _wider(event.box)
+        box = _wider(event.box, form.size)
         standing = frames[round(from_s * RATE) : round(to_s * RATE)]
-        patches = [frame[box] for frame in standing]
         shown = []
-        for frame, patch in zip(free, itertools.cycle(patches), strict=False):
+        for frame, patch in zip(free, itertools.cycle(standing), strict=False):
             with_thing = frame.copy()
-            with_thing[box] = patch
+            with_thing[box] = patch[box]
             shown.append(with_thing)
-        clips[kind] = _encode(folder / f"{kind}.au", shown)
-    return Scene(clips, [zone.model_dump(mode="json") for zone in truth.zones])
+        _encode(clips[kind], shown, form)
+    zones = [zone.model_dump(mode="json") for zone in truth.zones]
+    known.write_text(json.dumps(zones))
+    return Scene(clips, zones)
 
 
 def script_of(
@@ -136,9 +163,19 @@ class World:
         scene: The drawn street.
         cameras: Ids of the cameras; each has a stream of that name.
         folder: Where the streams' files lie.
+        also: Further files of access units, each given under its name.
+        fps: Frames a second.
     """
 
-    def __init__(self, scene: Scene, cameras: Sequence[str], folder: Path) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        cameras: Sequence[str],
+        folder: Path,
+        *,
+        also: Sequence[Path] = (),
+        fps: int = RATE,
+    ) -> None:
         self._shown = dict.fromkeys(cameras, EMPTY)
         streams = []
         for camera_id in cameras:
@@ -147,12 +184,17 @@ class World:
             link.symlink_to(scene.clips[EMPTY].resolve())
             streams.append(link)
         self._stalled: set[str] = set()
-        self._server = RtspServer([*scene.clips.values(), *streams])
+        self._server = RtspServer([*scene.clips.values(), *streams, *also], rate=fps)
         self.is_up = True
 
     def url(self, camera_id: str) -> str:
         """Address of a camera."""
         return self._server.url(camera_id)
+
+    @property
+    def pid(self) -> int:
+        """Id of the server's process."""
+        return self._server.pid
 
     def show(self, camera_id: str, what: str) -> None:
         """Let a camera show the empty street, or a thing on it."""
@@ -197,19 +239,23 @@ def _frames(clip: Path) -> Iterator[Image]:
             yield np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 
 
-def _wider(box: tuple[float, float, float, float]) -> tuple[slice, slice]:
+def _wider(box: Sequence[float], size: tuple[int, int]) -> tuple[slice, slice]:
     """The pixels of a box and a little around it."""
     x1, y1, x2, y2 = box
     across, down = 0.15 * (x2 - x1), 0.15 * (y2 - y1)
     return (
-        slice(max(0, round(y1 - down)), min(SIZE[1], round(y2 + down))),
-        slice(max(0, round(x1 - across)), min(SIZE[0], round(x2 + across))),
+        slice(max(0, round(y1 - down)), min(size[1], round(y2 + down))),
+        slice(max(0, round(x1 - across)), min(size[0], round(x2 + across))),
     )
 
 
-def _encode(path: Path, frames: Sequence[Image]) -> Path:
-    return encode_units(path, partial(_at, frames), LOOP_S * RATE, size=SIZE)
-
-
-def _at(frames: Sequence[Image], number: int) -> Image:
-    return frames[number % len(frames)]
+def _encode(path: Path, frames: Sequence[Image], form: Form) -> None:
+    encode_units(
+        path,
+        lambda number: frames[number * RATE // form.fps % len(frames)],
+        LOOP_S * form.fps,
+        size=form.size,
+        rate=form.fps,
+        gop=form.fps * form.keyframe_s,
+        bit_rate=form.bit_rate,
+    )

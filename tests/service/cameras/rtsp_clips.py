@@ -27,6 +27,7 @@ def encode_units(
     rate: int = RATE,
     gop: int = RATE,
     slices: int = 1,
+    bit_rate: int | None = None,
 ) -> Path:
     """Encode ``count`` pictures to a file of access units, see ``rtsp_server.py``."""
     context = av.CodecContext.create("libx264", "w")
@@ -36,6 +37,8 @@ def encode_units(
     context.framerate = Fraction(rate)
     context.gop_size = gop
     context.thread_count = 1
+    if bit_rate is not None:
+        context.bit_rate = bit_rate
     context.options = {
         "preset": "ultrafast",
         "tune": "zerolatency",
