@@ -64,6 +64,8 @@ ONSET_S = 6.0
 RULES = {
     "street_stall": {"dwell_s": DWELL_S},
     "debris_pile": {"dwell_s": DWELL_S},
+    # The car that stands there all the time is a violation, but none of the script.
+    "abandoned_vehicle": {"derelict_dwell_s": 1e6},
     "standing_object": {"enabled": False},
 }
 

@@ -108,6 +108,7 @@ class WatchedCameras:
         self._changes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._watched: set[str] = set()
         self._failed: set[str] = set()
+        self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="watched", daemon=True)
 
     def start(self) -> None:
@@ -120,7 +121,8 @@ class WatchedCameras:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; what cameras have to remember is saved."""
+        """End; what cameras have to remember is saved, and changes still to come are left."""
+        self._is_ending = True
         self._changes.put(None)
         self._thread.join()
         self._watchers.stop()
@@ -164,7 +166,7 @@ class WatchedCameras:
                 for failed in sorted(self._failed):
                     self._try(failed)
                 continue
-            if camera_id is None:
+            if camera_id is None or self._is_ending:
                 return
             self._try(camera_id)
 
