@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 IDLE_S = 1.0
 """Pause when nothing is due."""
 
-LEASE_SPARE_S = 30.0
-"""A delivery is held for so long beyond the deadline of an attempt."""
+LEASE_SPARE_S = 10.0
+"""A delivery is held for so long beyond the deadline of all requests of an attempt."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def deliver_next(
             session,
             name,
             now,
-            lease_s=platform.timeout_s + LEASE_SPARE_S,
+            lease_s=platform.requests_max * platform.timeout_s + LEASE_SPARE_S,
             rate_per_s=platform.rate_per_s,
         )
         if not isinstance(claimed, Claimed):

@@ -71,6 +71,11 @@ class _Platform(_Part):
         return kinds
 
     @property
+    def requests_max(self) -> int:
+        """Most requests of one attempt; each has ``timeout_s``."""
+        return 1
+
+    @property
     def destination(self) -> Destination:
         """The URL, taken apart."""
         return Destination.parse(self.url.get_secret_value())
@@ -124,6 +129,11 @@ class Open311Platform(_Platform):
     jurisdiction_id: str | None = None
     attributes: dict[str, str] = {}
     poll_s: Seconds = 300
+
+    @property
+    def requests_max(self) -> int:
+        """Services, definition and search, asked up to three times each, and the request."""
+        return 10
 
     @field_validator("coord_sys")
     @classmethod

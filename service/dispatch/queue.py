@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, tuple_, update
+from sqlalchemy import Select, bindparam, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from service.cases.pages import Position
@@ -30,6 +30,9 @@ BREAKER_FAILURES = 5
 BREAKER_FIRST_S = 10.0
 BREAKER_MAX_S = 600.0
 """Pause after that, doubled with each further failure up to this."""
+
+CANNOT_BE_TOLD = {"open311": (Subject.VERIFIED, Subject.CANCELLED)}
+"""What an interface has no words for, by interface."""
 
 _ERROR_MAX = 500
 _REFERENCE_MAX = 200
@@ -101,7 +104,7 @@ def enqueue(session: Session, case: CaseRow, subject: Subject, now: datetime) ->
     if subject is Subject.CONFIRMED:
         names = [row.name for row in destinations_for(session, case.kind)]
     else:
-        names = [name for name in last if _told(session, case.id, name)]
+        names = [name for name in last if _is_told(session, case.id, name, subject)]
     for name in names:
         number = last.get(name, 0) + 1
         session.add(
@@ -428,21 +431,17 @@ def _due(name: str, now: datetime) -> Select[DeliveryRow]:
     )
 
 
-def _told(session: Session, case_id: str, name: str) -> bool:
-    """Whether a platform was told of a case, or is to be."""
-    return bool(
-        session.scalar(
-            select(
-                exists().where(
-                    and_(
-                        DeliveryRow.case_id == case_id,
-                        DeliveryRow.destination == name,
-                        DeliveryRow.state != State.WITHDRAWN,
-                    )
-                )
-            )
-        )
+def _is_told(session: Session, case_id: str, name: str, subject: Subject) -> bool:
+    """Whether a platform is to hear more of a case: it was told of it, and has words for this."""
+    platform = session.get(DestinationRow, name)
+    if platform is None or subject in CANNOT_BE_TOLD.get(platform.interface, ()):
+        return False
+    sent = exists().where(
+        DeliveryRow.case_id == case_id,
+        DeliveryRow.destination == name,
+        DeliveryRow.state != State.WITHDRAWN,
     )
+    return bool(session.scalar(select(sent)))
 
 
 def _note_platform(

@@ -31,7 +31,7 @@ def sandbox(
         float, typer.Option(min=0, help="Seconds from one stage to the next; 0: by hand.")
     ] = 10.0,
     decline: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of cases that it declines.")
+        float, typer.Option(min=0, max=1, help="Share of webhook cases that it declines.")
     ] = 0.0,
     fail: Annotated[float, typer.Option(min=0, max=1, help="Share of calls that fail.")] = 0.0,
     hang: Annotated[float, typer.Option(help="Seconds that a hanging call is held open.")] = 30.0,

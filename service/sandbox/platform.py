@@ -92,7 +92,7 @@ class SandboxPlatform:
         chance: Source of chance.
         step_s: Seconds from one stage to the next, drawn out or cut short by up to a half; with 0,
             cases stay where they are until somebody moves them.
-        decline: Share of cases that are declined.
+        decline: Share of cases that are declined, of those that came by webhook.
         tell: Called with each stage that a case comes to.
     """
 
@@ -195,7 +195,8 @@ class SandboxPlatform:
         reference = f"{interface[0].upper()}{len(self._cases) + 1:06}"
         case = HeldCase(reference, interface, key, facts, event_id or key)
         self._cases[reference] = case
-        declined = self._chance.random() < self._decline
+        # The other interfaces have no word for it.
+        declined = interface == "webhook" and self._chance.random() < self._decline
         self._pass(case, Stage.DECLINED if declined else Stage.ACCEPTED, case.event_id)
         return case
 
