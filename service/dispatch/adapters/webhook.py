@@ -87,7 +87,7 @@ def case_event(
     data["reference"] = reference
     data["evidence"] = [
         one.model_dump(mode="json", exclude={"key"}) | _bytes_of(one, notice, platform, access)
-        for one in notice.evidence
+        for one in (notice.evidence if platform.evidence != "none" else ())
     ]
     return CloudEvent(
         attributes={

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from dispatch_rig import API_KEY, NOW, free_port, listening, open311
+from dispatch_rig import API_KEY, NOW, free_port, listening, notice, open311
 from fastapi import FastAPI, Request, Response
 
 from service.cameras.reach import AddressPolicy
@@ -22,8 +22,8 @@ from service.dispatch.adapters.open311 import (
     services_of,
 )
 from service.dispatch.attempt import Outcome
-from service.dispatch.candidate import CaseCamera, CaseKind, CaseLocation
-from service.dispatch.notice import EvidenceAccess, Notice, NoticeEvidence, Subject
+from service.dispatch.candidate import CaseCamera
+from service.dispatch.notice import EvidenceAccess, Notice
 from service.dispatch.platforms import DispatchSettings, Open311Platform
 from service.evidence.links import Signer
 
@@ -194,42 +194,6 @@ def adapter(url: str, **changes: Any) -> Open311Adapter:
     )
     policy = AddressPolicy(networks=DispatchSettings(networks=("127.0.0.0/8",)).networks)
     return Open311Adapter(platform, access, policy)
-
-
-def notice(**changes: Any) -> Notice:
-    location = CaseLocation(lon=119.97875, lat=31.808959, coord_sys="gcj02")
-    fields: dict[str, Any] = {
-        "id": "case_" + "0" * 32,
-        "subject": Subject.CONFIRMED,
-        "case_id": "violation-0",
-        "number": 1,
-        "first_id": "case_" + "0" * 32,
-        "at": NOW,
-        "kind": CaseKind(id="street_stall", en="Street stall", zh="占道经营"),
-        "camera": CaseCamera(id="gate-3", name="North gate 北门", location=location),
-        "zone_id": "footway",
-        "box": (10, 20, 110, 220),
-        "confidence": 0.75,
-        "started_at": NOW,
-        "raised_at": NOW,
-        "last_seen_at": NOW,
-        "ended_at": None,
-        "evidence": (
-            NoticeEvidence(
-                id="e1",
-                role="scene",
-                sha256="a" * 64,
-                bytes=9,
-                width=64,
-                height=48,
-                media_type="image/jpeg",
-                taken_at=NOW,
-                key="masked/aa/x.jpg",
-            ),
-        ),
-        "links_until": NOW + timedelta(days=30),
-    }
-    return Notice.model_validate(fields | changes)
 
 
 def send(one: Open311Adapter, told: Notice, maybe_sent_at: datetime | None = None) -> Any:

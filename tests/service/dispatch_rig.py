@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uvicorn
@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 
 from service.cases.lifecycle import Action, take_step
 from service.dispatch import queue
+from service.dispatch.candidate import CaseCamera, CaseKind, CaseLocation
+from service.dispatch.notice import Notice, NoticeEvidence, Subject
 from service.dispatch.platforms import DispatchSettings
 from service.dispatch.secret import Secret
 from service.sandbox.app import SandboxSettings, create_sandbox
@@ -138,6 +140,43 @@ def confirm(session: Session, number: int = 0, kind: str = "street_stall") -> st
     case_id = add_candidate(session, number, kind)
     take_step(session, case_id, Action.CONFIRM, "user:li", NOW)
     return case_id
+
+
+def notice(**changes: Any) -> Notice:
+    """A message about a case at Changzhou, with one picture."""
+    location = CaseLocation(lon=119.97875, lat=31.808959, coord_sys="gcj02")
+    fields: dict[str, Any] = {
+        "id": "case_" + "0" * 32,
+        "subject": Subject.CONFIRMED,
+        "case_id": "violation-0",
+        "number": 1,
+        "first_id": "case_" + "0" * 32,
+        "at": NOW,
+        "kind": CaseKind(id="street_stall", en="Street stall", zh="占道经营"),
+        "camera": CaseCamera(id="gate-3", name="North gate 北门", location=location),
+        "zone_id": "footway",
+        "box": (10, 20, 110, 220),
+        "confidence": 0.75,
+        "started_at": NOW,
+        "raised_at": NOW,
+        "last_seen_at": NOW,
+        "ended_at": None,
+        "evidence": (
+            NoticeEvidence(
+                id="e1",
+                role="scene",
+                sha256="a" * 64,
+                bytes=9,
+                width=64,
+                height=48,
+                media_type="image/jpeg",
+                taken_at=NOW,
+                key="masked/aa/x.jpg",
+            ),
+        ),
+        "links_until": NOW + timedelta(days=30),
+    }
+    return Notice.model_validate(fields | changes)
 
 
 def name(database: Database, wanted: DispatchSettings) -> None:

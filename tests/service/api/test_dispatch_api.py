@@ -1,0 +1,190 @@
+"""Deliveries, destinations and callbacks through the API."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from dispatch_rig import NOW, TOKEN, confirm, name, panorama, settings, state_of, webhook
+from fastapi.testclient import TestClient
+from posting import SECRET_TEXT
+from serving import Serving
+
+from service.dispatch import queue
+from service.dispatch.attempt import Attempt, Outcome
+from service.dispatch.queue import Claimed
+from service.dispatch.secret import Secret
+from service.settings import ServiceSettings
+from service.store.tables import Role, Scope
+
+SECRET = Secret.parse(SECRET_TEXT, named="the test")
+URL = "/api/v1/callbacks"
+
+
+@pytest.fixture
+def told(serving: Serving) -> str:
+    """The id of the message about a case that two platforms were told of."""
+    dispatch = settings(
+        city=webhook(), panorama=panorama(event_types={"street_stall": 1}), gone=webhook()
+    )
+    serving.service.settings = ServiceSettings(
+        data=serving.service.settings.data, public_url="https://jiexu.test", dispatch=dispatch
+    )
+    name(serving.service.database, dispatch)
+    with serving.service.database.write() as session:
+        confirm(session)
+    claimed = claim(serving, "city")
+    with serving.service.database.write() as session:
+        row = queue.settle(session, claimed, Attempt(Outcome.DELIVERED, 201, "C1"), NOW)
+        assert row is not None
+        return row.event_id
+
+
+def claim(serving: Serving, platform: str) -> Claimed:
+    with serving.service.database.write() as session:
+        found = queue.claim(session, platform, NOW, lease_s=30, rate_per_s=10)
+    assert isinstance(found, Claimed)
+    return found
+
+
+def report(event_id: str, /, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": "C1-3",
+        "event_id": event_id,
+        "status": "handled",
+        "said_at": "2026-05-04T18:10:00+08:00",
+        "operator": "street team 2",
+    } | changes
+
+
+def post_signed(
+    serving: Serving,
+    body: dict[str, Any],
+    *,
+    to: str = "city",
+    age_s: float = 0,
+    wrong: bool = False,
+) -> Any:
+    data = json.dumps(body).encode()
+    at = serving.service.clock() - timedelta(seconds=age_s)
+    headers = {
+        "webhook-id": "m1",
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": SECRET.sign("m1", at, data if not wrong else b"other"),
+    }
+    return serving.anyone().post(f"{URL}/{to}", content=data, headers=headers)
+
+
+def test_a_platform_that_signs_moves_its_case_once(serving: Serving, told: str) -> None:
+    answer = post_signed(serving, report(told))
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"outcome": "moved", "case_id": "violation-0", "state": "handled"}
+    assert post_signed(serving, report(told)).json()["outcome"] == "repeated"
+    history = serving.user(Role.VIEWER).get("/api/v1/cases/violation-0/history").json()
+    assert history[-1]["actor"] == "platform:city"
+    assert history[-1]["details"]["operator"] == "street team 2"
+
+
+@pytest.mark.parametrize("how", [{"wrong": True}, {"age_s": 400}, {"to": "panorama"}])
+def test_who_does_not_sign_rightly_is_nobody(
+    serving: Serving, told: str, how: dict[str, Any]
+) -> None:
+    answer = post_signed(serving, report(told), **how)
+    assert answer.status_code == 401
+    assert state_of(serving.service.database) == "confirmed"
+
+
+def test_a_key_for_callbacks_may_speak_for_a_platform(serving: Serving, told: str) -> None:
+    answer = serving.key(Scope.CALLBACK).post(f"{URL}/city", json=report(told))
+    assert answer.json()["outcome"] == "moved"
+    assert serving.key(Scope.READ).post(f"{URL}/city", json=report(told)).status_code == 403
+
+
+def test_the_panorama_form_is_answered_in_its_own_words(serving: Serving, told: str) -> None:
+    form = {
+        "push_id": told,
+        "disposal_status": "closed",
+        "disposal_result": "已清理",
+        "disposal_operator": "张三",
+        "disposal_time": "2026-05-04 18:10:00",
+    }
+    client = serving.anyone()
+    assert client.post(f"{URL}/panorama", json=form).status_code == 401
+    answer = client.post(f"{URL}/panorama", json=form, headers={"x-callback-token": TOKEN})
+    assert answer.json() == {"code": 200, "message": "请求已成功", "data": {}}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "named"),
+    [
+        ({"event_id": "case_0"}, 404, "no such case"),
+        ({"event_id": None}, 422, "body.event_id"),
+        ({"status": "done"}, 422, "body.status"),
+        ({"said_at": "2026-05-04T18:10:00"}, 422, "body.said_at"),
+        ({"note": "x" * 501}, 422, "body.note"),
+    ],
+)
+def test_what_is_wrong_with_a_report_is_named(
+    serving: Serving, told: str, body: dict[str, Any], status: int, named: str
+) -> None:
+    answer = post_signed(serving, report(told, **body))
+    assert (answer.status_code, named in answer.json()["detail"]) == (status, True), answer.text
+
+
+def test_a_destination_that_is_not_named_is_not_found(serving: Serving, told: str) -> None:
+    answer = serving.key(Scope.CALLBACK).post(f"{URL}/elsewhere", json=report(told))
+    assert answer.status_code == 404
+
+
+def deliveries(client: TestClient, **query: Any) -> list[dict[str, Any]]:
+    return list(client.get("/api/v1/deliveries", params=query).json()["items"])
+
+
+def test_deliveries_are_listed_page_by_page_and_narrowed(serving: Serving, told: str) -> None:
+    client = serving.user(Role.VIEWER)
+    page = client.get("/api/v1/deliveries", params={"limit": 2}).json()
+    rest = client.get("/api/v1/deliveries", params={"cursor": page["next_cursor"]}).json()
+    assert (len(page["items"]), len(rest["items"]), rest["next_cursor"]) == (2, 1, None)
+    (delivered,) = deliveries(client, state="delivered")
+    assert (delivered["event_id"], delivered["reference"]) == (told, "C1")
+    assert len(deliveries(client, destination="gone")) == 1
+    assert deliveries(client, case_id="other") == []
+
+
+def test_what_was_given_up_is_sent_again_by_a_supervisor(serving: Serving, told: str) -> None:
+    claimed = claim(serving, "panorama")
+    with serving.service.database.write() as session:
+        queue.settle(session, claimed, Attempt(Outcome.REFUSED, 422, error="no"), NOW)
+    (dead,) = deliveries(serving.user(Role.VIEWER), state="dead")
+    assert dead["error"] == "no"
+    answer = serving.user(Role.SUPERVISOR).post(f"/api/v1/deliveries/{dead['id']}/resend")
+    assert answer.json()["state"] == "pending"
+    audit = serving.user(Role.ADMIN).get("/api/v1/audit", params={"action": "delivery.resent"})
+    assert audit.json()["items"][0]["actor"] == "user:a.supervisor"
+
+
+def test_destinations_tell_how_they_are_and_are_resumed(serving: Serving, told: str) -> None:
+    claimed = claim(serving, "gone")
+    with serving.service.database.write() as session:
+        queue.settle(session, claimed, Attempt(Outcome.GONE, 410, error="410 Gone"), NOW)
+    listed = serving.user(Role.VIEWER).get("/api/v1/destinations").json()
+    assert [(one["name"], one["waiting"]) for one in listed] == [
+        *(("city", 0), ("panorama", 1), ("gone", 1)),
+    ]
+    assert listed[2]["gone_at"] is not None
+    assert SECRET_TEXT not in json.dumps(listed)
+    metrics = serving.user(Role.VIEWER).get("/metrics").text
+    assert 'jiexu_destination_left_alone{destination="gone"} 1.0' in metrics
+    assert 'jiexu_deliveries_waiting{destination="panorama"} 1.0' in metrics
+    answer = serving.user(Role.SUPERVISOR).post("/api/v1/destinations/gone/resume")
+    assert answer.json() == {"revived": 0}
+    assert isinstance(claim(serving, "gone"), Claimed)
+
+
+def test_verifications_that_ask_a_person_are_listed(serving: Serving, told: str) -> None:
+    client = serving.user(Role.VIEWER)
+    assert client.get("/api/v1/verifications").json() == []
+    assert client.get("/api/v1/cases/violation-0/verifications").json() == []
+    assert client.get("/api/v1/cases/none/verifications").status_code == 404
