@@ -214,7 +214,9 @@ def undo(
     last = decisions[-1] if decisions else None
     if last is None or last.reviewer != reviewer.actor:
         raise UndoRefused(f"case {case_id}: the last decision on it is not yours")
-    if at - last.at > timedelta(seconds=rules.undo_s):
+    # From this instant on a settled case may be on its way to the platform, whatever rules say now.
+    over_at = case.settled_at if last.settles else None
+    if at >= (over_at or last.at + timedelta(seconds=rules.undo_s)):
         raise UndoRefused(f"case {case_id}: it can be taken back for {rules.undo_s:g} s only")
     last.undone_at = at
     case.stage = last.stage

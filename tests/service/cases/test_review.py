@@ -174,14 +174,21 @@ def test_a_decision_is_taken_back_for_a_short_time(database: Database) -> None:
     with pytest.raises(UndoRefused, match="not yours"), database.write() as session:
         undo(session, "violation-0", WANG, NOW, ONCE)
     with database.write() as session:
-        case = undo(session, "violation-0", LI, NOW + timedelta(seconds=60), ONCE)
+        case = undo(session, "violation-0", LI, NOW + timedelta(seconds=59), ONCE)
     assert (case.state, case.kind, case.box) == ("candidate", "street_stall", None)
     assert (case.claimed_by, case.settled_at) == ("user:li", None)
     with database.read() as session:
         assert decisions_of(session, "violation-0") == []
     assert said(database, LI, REJECT, after_s=62).state == "rejected"
     with pytest.raises(UndoRefused, match="60 s only"), database.write() as session:
-        undo(session, "violation-0", LI, NOW + timedelta(seconds=123), ONCE)
+        undo(session, "violation-0", LI, NOW + timedelta(seconds=122), ONCE)
+
+
+def test_a_longer_time_to_take_back_does_not_hold_for_what_was_settled(database: Database) -> None:
+    add_case(database)
+    said(database, LI, CONFIRM, rules=ReviewRules(undo_s=5))
+    with pytest.raises(UndoRefused), database.write() as session:
+        undo(session, "violation-0", LI, NOW + timedelta(seconds=6), ReviewRules(undo_s=600))
 
 
 def test_what_was_sent_is_not_taken_back(database: Database) -> None:
