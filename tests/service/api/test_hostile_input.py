@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from posting import Receiver, Reply
 from schemathesis import GenerationMode
 from serving import Serving, camera, picture
 from sqlalchemy import func, select
@@ -29,7 +30,10 @@ from service.cameras.failure import CameraError
 from service.cameras.reach import AddressPolicy
 from service.cameras.states import FailureKind
 from service.cameras.web import Web
+from service.dispatch.destination import Destination
+from service.dispatch.exchange import Exchange, NoAnswerError, Timeouts
 from service.store.tables import AuditRow, Base, CameraRow, Role, Scope
+from vision.errors import ConfigError
 
 ONLY_SQLITE = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 
@@ -281,6 +285,46 @@ def test_no_spelling_of_this_machine_is_reached(
             FailureKind.UNKNOWN_HOST,
             FailureKind.GARBAGE,  # no address at all, to the client
         )
+    assert asked == []
+
+
+@pytest.mark.parametrize("host", SPELLINGS)
+def test_no_case_is_posted_to_a_spelling_of_this_machine(
+    host: str, inside: tuple[int, list[bytes]]
+) -> None:
+    port, asked = inside
+    try:
+        platform = Destination.parse(f"http://{host}:{port}/cases")
+    except ConfigError:
+        return
+    with (
+        Exchange(platform, Timeouts(2, 4), policy=EVERYTHING) as exchange,
+        pytest.raises(NoAnswerError) as refused,
+    ):
+        exchange.ask("POST", exchange.url, headers={}, body=b"{}")
+    assert "may not be reached" in refused.value.error or "name" in refused.value.error
+    assert asked == []
+
+
+def test_no_platform_redirects_a_case_to_another_service(inside: tuple[int, list[bytes]]) -> None:
+    port, asked = inside
+    receiver = Receiver(secret=None)
+    receiver.start()
+    here = AddressPolicy(networks=(ip_network("127.0.0.0/8"),))
+    try:
+        for target in (f"http://127.0.0.1:{port}/x", f"http://localhost:{port}/", "file:///etc"):
+            for status in (301, 302, 303, 307, 308):
+                receiver.script.append(Reply(status, headers={"location": target}))
+                with Exchange(Destination.parse(receiver.url), policy=here) as exchange:
+                    try:
+                        answer = exchange.ask(
+                            "POST", exchange.url, headers={"webhook-id": "1"}, body=b"{}"
+                        )
+                    except NoAnswerError:
+                        continue
+                    assert answer.status == status
+    finally:
+        receiver.stop()
     assert asked == []
 
 
