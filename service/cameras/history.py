@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -42,6 +43,31 @@ class _Kept:
     time_s: float
     at: datetime
     jpeg: bytes | None
+
+
+@dataclass(frozen=True)
+class KeptPicture:
+    """A picture that was kept, not decoded yet.
+
+    Attributes:
+        camera_id: Camera that took it.
+        time_s: Stream time.
+        at: Aware time of the same.
+        jpeg: The picture, privacy zones masked.
+    """
+
+    camera_id: str
+    time_s: float
+    at: datetime
+    jpeg: bytes
+
+    def frame(self) -> Frame:
+        """The picture, decoded.
+
+        Raises:
+            CameraError: It is damaged.
+        """
+        return frame_of(self.camera_id, decoded_still(self.jpeg), self.time_s, self.at)
 
 
 class PictureHistory:
@@ -91,7 +117,7 @@ class PictureHistory:
                 write_atomically(self._path(one), one.jpeg)
                 one.jpeg = None
 
-    def around(self, time_s: float, *, earlier: int, most: int) -> list[Frame]:
+    def around(self, time_s: float, *, earlier: int, most: int) -> list[KeptPicture]:
         """Pictures from shortly before a stream time until now, in order.
 
         Args:
@@ -105,15 +131,19 @@ class PictureHistory:
         if len(since) > room:
             steps = np.linspace(0, len(since) - 1, room).round().astype(int)
             since = [since[step] for step in steps]
-        frames = (self._frame(one) for one in (*before, *since))
-        return [frame for frame in frames if frame is not None]
+        pictures = []
+        for one in (*before, *since):
+            with suppress(OSError):
+                jpeg = one.jpeg or self._path(one).read_bytes()
+                pictures.append(KeptPicture(self._camera_id, one.time_s, one.at, jpeg))
+        return pictures
 
     def before(self, time_s: float) -> Frame | None:
         """The last picture before a stream time; ``None`` where there is none."""
         earlier = [one for one in self._kept if one.time_s < time_s]
-        return self._frame(earlier[-1]) if earlier else None
-
-    def _frame(self, one: _Kept) -> Frame | None:
+        if not earlier:
+            return None
+        one = earlier[-1]
         try:
             image = decoded_still(one.jpeg or self._path(one).read_bytes())
         except (OSError, ValueError):

@@ -254,17 +254,17 @@ class CameraWatch:
             record = self._told.get(violation_id)
             if record is None or self._last is None:
                 return
-            frames = self._history.around(
+            pictures = self._history.around(
                 record.start_s - BEFORE_S, earlier=CLIP_EARLIER, most=CLIP_PICTURES
             )
             width, height = self._last.frame_size
-        if len(frames) < CLIP_LEAST:
+        if len(pictures) < CLIP_LEAST:
             return
         settings = self._settings
         x1, y1, x2, y2 = record.box
         folder = settings.folder / "evidence" / violation_id
         clip = write_timelapse(
-            frames,
+            (picture.frame() for picture in pictures),
             folder / "clip",
             settings.folder,
             stem=record.kind,

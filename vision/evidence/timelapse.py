@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -25,7 +26,7 @@ TIMES_S = 0.0015
 
 
 def write_timelapse(
-    frames: Sequence[Frame],
+    frames: Iterable[Frame],
     folder: Path,
     run_root: Path,
     *,
@@ -39,7 +40,8 @@ def write_timelapse(
     """Write ``STEM_clip.mp4`` of single pictures, each with box, zone and its time.
 
     Args:
-        frames: In order of time, at least one; privacy zones are masked in them already.
+        frames: In order of time, at least one; privacy zones are masked in them already. One is
+            held at a time.
         folder: Where to write, inside ``run_root``; made where it is missing.
         run_root: The run's folder.
         stem: Start of the file name.
@@ -69,13 +71,15 @@ def write_timelapse(
             dwell_s=max(0.0, stood_s),
         )
 
-    first = drawn(frames[0])
+    waiting = iter(frames)
+    begin = next(waiting)
+    first = drawn(begin)
     scale = min(1.0, MAX_WIDTH / first.shape[1], MAX_WIDTH / first.shape[0])
     height, width = (max(2, round(side * scale / 2) * 2) for side in first.shape[:2])
 
     def pictures() -> Iterator[Image]:
-        for frame in frames:
-            fitted = cv2.resize(drawn(frame), (width, height), interpolation=cv2.INTER_AREA)
+        for picture in chain([first], map(drawn, waiting)):
+            fitted = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
             yield np.asarray(fitted, np.uint8)
 
     try:
@@ -88,8 +92,8 @@ def write_timelapse(
     return describe(
         path,
         run_root,
-        time_s=frames[0].time_s,
-        timestamp=frames[0].timestamp,
+        time_s=begin.time_s,
+        timestamp=begin.timestamp,
         width=width,
         height=height,
         media_type="video/mp4",
