@@ -37,6 +37,7 @@ _TICK_S = 0.1
 _AGAIN_S = 10.0
 _MAIN = "/main"
 _MOST_CLIPS = 256
+_CLIP_END_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -116,12 +117,12 @@ class LiveCameras:
         ]
         self._threads.append(threading.Thread(target=self._run_ticks, name="looks", daemon=True))
         self._threads.append(threading.Thread(target=self._run_again, name="retell", daemon=True))
-        self._threads.append(threading.Thread(target=self._run_clips, name="clips", daemon=True))
+        self._clip_thread = threading.Thread(target=self._run_clips, name="clips", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._supervisor.start()
-        for thread in self._threads:
+        for thread in (*self._threads, self._clip_thread):
             thread.start()
 
     def stop(self) -> None:
@@ -134,6 +135,9 @@ class LiveCameras:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
+        if self._clip_thread.is_alive():
+            # A clip that is being masked is told again after the next start.
+            self._clip_thread.join(_CLIP_END_S)
         self._supervisor.stop()
         self._pushed.stop()
         for watch in self._watches.values():

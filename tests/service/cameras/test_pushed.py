@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +15,12 @@ from watched import LOOPBACK
 
 from service.cameras.live import LiveCamera, LiveCameras
 from service.cameras.pushed import SILENT_S, Pushed, PushedCameras, Snapshot
-from service.cameras.sink import CameraHealth
+from service.cameras.sink import CameraHealth, Role
 from service.cameras.states import FailureKind, SourceState
 from service.cameras.supervisor import Taken
 from vision.frames.looks import LookPolicy
 from vision.observe.look import Health
+from vision.record import ViolationRecord
 
 LATE_S = 20.0
 SMALL = np.zeros((48, 64, 3), np.uint8)
@@ -177,3 +181,41 @@ def test_pushed_pictures_become_a_violation_in_the_cameras_own_time(tmp_path: Pa
     )
     again.live.stop()
     assert again.live.push("square", newest) is Pushed.NOT_WATCHED
+
+
+class StuckSink(KeepingSink):
+    """Takes no clip, and never says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stuck, self.released = threading.Event(), threading.Event()
+
+    def violation_changed(self, record: ViolationRecord, evidence: Mapping[Role, Path]) -> None:
+        if record.evidence.clip is not None:
+            self.stuck.set()
+            self.released.wait()
+            raise ConnectionError("the service ends")
+        super().violation_changed(record, evidence)
+
+
+def test_the_end_does_not_wait_for_a_clip_which_is_told_after_the_next_start(
+    tmp_path: Path,
+) -> None:
+    sink = StuckSink()
+    street = Street(sink, tmp_path)
+    for time_s in range(0, 60, 5):
+        street.push(time_s, heap=time_s >= 10)
+    assert sink.stuck.wait(60)
+    street.push(60, heap=True)
+    began_s = time.monotonic()
+    street.live.stop()
+    assert time.monotonic() - began_s < 8
+    assert sink.records[-1].evidence.clip is None
+    later = KeepingSink()
+    later.states = dict(sink.states)
+    again = Street(later, tmp_path)
+    again.push(65, heap=True)
+    again.live.stop()
+    sink.released.set()
+    assert later.records[0].id == sink.records[0].id
+    assert later.records[0].evidence.clip is not None
