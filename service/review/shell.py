@@ -97,6 +97,10 @@ def _dress(client: Client, say: Wording, preferences: Preferences, title: str) -
     client.page.dark = {"light": False, "dark": True, "auto": None}[preferences.theme]
     client.title = f"{title} · {say('shell.name')}"
     ui.add_head_html(_HEAD)
+    # Quasar's page is a landmark around header and navigation too; ours holds the page alone.
+    around = client.content.parent_slot
+    assert around is not None
+    around.parent.tag = "div"
     ui.colors(primary="#0b6e99", positive="#2b8a3e", negative="#c92a2a", warning="#b35c00")
 
 

@@ -62,7 +62,7 @@ export default {
           marker = L.marker(at, { keyboard: true, riseOnHover: true }).addTo(this.map);
           marker.bindPopup("", { minWidth: 220 });
           if (!this.tiles) {
-            marker.bindTooltip("", { permanent: true, direction: "right", className: "jx-map-name" });
+            marker.bindTooltip("", { permanent: true, direction: "right", offset: [14, 0], className: "jx-map-name" });
           }
           this.markers.set(place.id, marker);
         }

@@ -10,7 +10,7 @@ from nicegui import context, ui
 
 from service.api.middleware import PREFIX
 from service.dispatch.coordinates import Place, PlaceError, converted
-from service.reports.definitions import COUNTS, RATES
+from service.reports.definitions import BANDS, COUNTS, RATES
 from service.reports.figures import Dimension, Figures
 from service.reports.hot_spots import HotSpot
 from service.reports.html import COLUMNS, place_text
@@ -379,7 +379,11 @@ def _bars(names: Sequence[str], series: Sequence[tuple[str, Sequence[int], str]]
         "xAxis": {
             "type": "category",
             "data": list(names),
-            "axisLabel": {"color": _GREY, "interval": 0 if len(names) < 8 else "auto"},
+            "axisLabel": {
+                "color": _GREY,
+                "interval": 0 if len(names) < 8 else "auto",
+                **({"width": 50, "overflow": "break"} if len(names) == len(BANDS) else {}),
+            },
             "axisLine": line,
         },
         "yAxis": {

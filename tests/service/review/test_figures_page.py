@@ -113,7 +113,7 @@ def test_rates_are_shown_with_what_they_are_of_and_pictures_on_demand(
     unknown = page.get_by_role("article").filter(has_text="Rework")
     expect(unknown).to_contain_text("–")
     expect(unknown).to_contain_text("0 / 0")
-    expect(page.get_by_role("region", name="By kind").locator("svg")).to_be_visible()
+    expect(page.get_by_role("region", name="Kinds").locator("svg")).to_be_visible()
     spots = page.get_by_role("region", name="Where it comes back")
     expect(spots.get_by_role("row")).to_have_count(2)
 
