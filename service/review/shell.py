@@ -174,7 +174,7 @@ def _on_exception(visit: Visit) -> Callable[[Exception], None]:
 
     def show(error: Exception) -> None:
         if isinstance(error, LoggedOutError):
-            ui.navigate.to(LOGIN)
+            ui.navigate.to(LOGIN.removeprefix(BASE))
         elif isinstance(error, NotAllowedError):
             ui.notify(visit.say("shell.not_allowed"), type="negative")
         else:

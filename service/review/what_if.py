@@ -15,6 +15,7 @@ from service.replays.jobs import ReplayState
 from service.review.asking import button, refusals
 from service.review.elements import tag
 from service.review.local import how_long, local_time
+from service.review.regularly import regularly
 from service.review.sheet import badge
 from service.review.visit import Visit
 from service.store.tables import Role
@@ -64,7 +65,8 @@ class WhatIf:
             self._fault = ui.label().classes("jx-zone-fault").props("role=alert")
             self._fault.visible = False
             self._told = tag("div", role="status")
-        self._timer = ui.timer(LOOK_S, self._look, active=False)
+        self._timer = regularly(LOOK_S, self._look)
+        self._timer.deactivate()
 
     async def _start(self) -> None:
         visit = self._visit

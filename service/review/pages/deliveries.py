@@ -14,6 +14,7 @@ from service.review.asking import button, refusals
 from service.review.elements import icon_button, tag
 from service.review.local import how_long, local_time
 from service.review.page import Page
+from service.review.regularly import regularly
 from service.review.sheet import badge, row, sheet
 from service.review.visit import Visit
 from service.store.tables import Role
@@ -52,7 +53,7 @@ class _Monitor:
             self.newer = button(say("deliveries.newer"), self._newer)
             self.older = button(say("deliveries.older"), self._older)
         await self._refresh()
-        ui.timer(REFRESH_S, self._refresh, immediate=False)
+        regularly(REFRESH_S, self._refresh)
 
     def _state_button(self, state: State | None) -> ui.element:
         text = self.visit.say.part("delivery_state.")["all" if state is None else state]

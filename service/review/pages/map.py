@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
-from nicegui import ui
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from service.dispatch.coordinates import Place, PlaceError, converted
 from service.review.components.city_map import CityMap
 from service.review.elements import tag
 from service.review.page import BASE, Page
-from service.review.pages.wall import condition
+from service.review.pages.wall import condition, open_cases
+from service.review.regularly import regularly
 from service.review.visit import Visit
-from service.store.cameras import camera_of
-from service.store.tables import FINISHED, CameraRow, CaseRow, CaseState, Role
+from service.store.tables import CameraRow, Role
 from vision.rules.kinds import KINDS
-from vision.site import Camera, CoordSys
+from vision.site import CoordSys
 
-REFRESH_S = 10.0
-_OPEN = [state for state in CaseState if state not in FINISHED]
+REFRESH_S = 15.0
 
 
 async def build(visit: Visit) -> None:
@@ -37,28 +36,23 @@ async def build(visit: Visit) -> None:
         note.text = say("map.without", count=len(without), names=", ".join(without[:5]))
 
     await refresh()
-    ui.timer(REFRESH_S, refresh, immediate=False)
+    regularly(REFRESH_S, refresh)
 
 
 def _places(visit: Visit) -> tuple[list[dict[str, Any]], list[str]]:
     """What is to be shown, and the cameras that have no place on the map."""
     service, say = visit.service, visit.say
-    counted = (
-        select(CaseRow.camera_id, CaseRow.kind, func.count())
-        .where(CaseRow.state.in_(_OPEN))
-        .group_by(CaseRow.camera_id, CaseRow.kind)
-    )
+    kinds: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for (camera_id, kind), count in open_cases(visit).items():
+        kinds[camera_id].append((kind, count))
     with service.database.read() as session:
         rows = session.scalars(select(CameraRow).order_by(CameraRow.id)).all()
-        kinds: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        for camera_id, kind, count in session.execute(counted):
-            kinds[camera_id].append((kind, count))
     places, without = [], []
     for row in rows:
-        camera = camera_of(row)
-        place = _place(camera, service.settings.map_coord_sys)
+        name = row.document.get("name") or row.id
+        place = _place(row.document, service.settings.map_coord_sys)
         if place is None:
-            without.append(camera.name or row.id)
+            without.append(name)
             continue
         health = None if service.live is None else service.live.health(row.id)
         how = condition(say, health, service.clock(), enabled=row.enabled)
@@ -67,7 +61,7 @@ def _places(visit: Visit) -> tuple[list[dict[str, Any]], list[str]]:
         places.append(
             {
                 "id": row.id,
-                "name": camera.name or row.id,
+                "name": name,
                 "lat": place.lat,
                 "lon": place.lon,
                 "tone": how["tone"],
@@ -84,12 +78,12 @@ def _places(visit: Visit) -> tuple[list[dict[str, Any]], list[str]]:
     return places, without
 
 
-def _place(camera: Camera, coord_sys: CoordSys) -> Place | None:
-    """Where a camera stands, in the system of the map."""
-    if camera.lon is None or camera.lat is None or camera.coord_sys is None:
+def _place(camera: Mapping[str, Any], coord_sys: CoordSys) -> Place | None:
+    """Where a camera stands, in the system of the map; its settings are a kept document."""
+    if camera.get("lon") is None:
         return None
     try:
-        return converted(Place(camera.lon, camera.lat, camera.coord_sys), coord_sys)
+        return converted(Place(camera["lon"], camera["lat"], camera["coord_sys"]), coord_sys)
     except PlaceError:
         return None
 

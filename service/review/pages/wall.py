@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from nicegui import ui
 from sqlalchemy import func, select
 
 from service.api.middleware import PREFIX
@@ -14,13 +15,16 @@ from service.cameras.states import SourceState
 from service.review.components.camera_wall import CameraWall
 from service.review.local import how_long
 from service.review.page import BASE, Page
+from service.review.regularly import regularly
 from service.review.visit import Visit
 from service.review.wording import Wording
-from service.store.cameras import camera_of
 from service.store.tables import FINISHED, CameraRow, CaseRow, CaseState, Role
 from vision.observe.look import Health
 
 REFRESH_S = 5.0
+COUNT_S = 30.0
+"""Open cases are counted so often: with many of them, that takes longer than looking at states."""
+
 _OPEN = [state for state in CaseState if state not in FINISHED]
 _TONES = {
     SourceState.LIVE: "good",
@@ -36,31 +40,45 @@ async def build(visit: Visit) -> None:
     place = visit.service.settings.timezone
     zones = f"{BASE}/zones?camera=" if visit.may(Role.SUPERVISOR) else None
     wall = CameraWall(visit.say.part("wall."), f"{PREFIX}/cameras/", place, zones)
+    cases: Counter[str] = Counter()
+
+    async def count() -> None:
+        found = await visit.ask(Role.VIEWER, open_cases, visit)
+        cases.clear()
+        for (camera_id, _), number in found.items():
+            cases[camera_id] += number
 
     async def refresh() -> None:
-        wall.show(await visit.ask(Role.VIEWER, _tiles, visit))
+        wall.show(await visit.ask(Role.VIEWER, _tiles, visit, cases))
 
+    await count()
     await refresh()
-    ui.timer(REFRESH_S, refresh, immediate=False)
+    regularly(REFRESH_S, refresh)
+    regularly(COUNT_S, count)
 
 
-def _tiles(visit: Visit) -> list[dict[str, Any]]:
-    service = visit.service
+def open_cases(visit: Visit) -> dict[tuple[str, str], int]:
+    """Open cases by camera and kind."""
     counted = (
-        select(CaseRow.camera_id, func.count())
+        select(CaseRow.camera_id, CaseRow.kind, func.count())
         .where(CaseRow.state.in_(_OPEN))
-        .group_by(CaseRow.camera_id)
+        .group_by(CaseRow.camera_id, CaseRow.kind)
     )
+    with visit.service.database.read() as session:
+        return {(camera, kind): number for camera, kind, number in session.execute(counted)}
+
+
+def _tiles(visit: Visit, cases: Mapping[str, int]) -> list[dict[str, Any]]:
+    service = visit.service
     with service.database.read() as session:
         rows = session.scalars(select(CameraRow).order_by(CameraRow.id)).all()
-        cases = dict(session.execute(counted).tuples().all())
     tiles = []
     for row in rows:
         health = None if service.live is None else service.live.health(row.id)
         tiles.append(
             {
                 "id": row.id,
-                "name": camera_of(row).name or row.id,
+                "name": row.document.get("name") or row.id,
                 "cases": visit.say("wall.cases", count=cases.get(row.id, 0)),
                 **condition(visit.say, health, service.clock(), enabled=row.enabled),
             }

@@ -19,7 +19,8 @@ from service.review.asking import ask, button, refusals
 from service.review.components.zone_canvas import Points, ZoneCanvas
 from service.review.drawing import Draft, further_text, rounded, with_further, with_settings
 from service.review.elements import icon_button, tag
-from service.review.page import BASE, Page
+from service.review.page import Page
+from service.review.regularly import regularly
 from service.review.visit import Visit
 from service.review.what_if import WhatIf
 from service.store.cameras import camera_of
@@ -122,7 +123,7 @@ class _Editor:
                             self.canvas.mark_boxes,
                         ).build()
         self._all()
-        ui.timer(LOOK_S, self._look, immediate=False)
+        regularly(LOOK_S, self._look)
 
     def _bar(self) -> None:
         say = self.visit.say
@@ -135,7 +136,7 @@ class _Editor:
                 value=self.camera_id,
                 label=say("zones.camera"),
                 with_input=True,
-                on_change=lambda event: ui.navigate.to(f"{BASE}/zones?camera={event.value}"),
+                on_change=lambda event: ui.navigate.to(f"/zones?camera={event.value}"),
             ).props("outlined dense").classes("jx-editor-camera")
             with (
                 ui.button(say("zones.draw"), icon="add").props("unelevated no-caps"),

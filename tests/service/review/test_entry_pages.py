@@ -118,4 +118,4 @@ def test_an_open_page_ends_with_its_login(window: BrowserContext, pages: ServedP
     gone = window.request.delete("/api/v1/session", headers={"x-csrf-token": session["csrf_token"]})
     assert gone.status == 204
     page.get_by_role("button", name="中文").click()
-    page.wait_for_url("**/ui/login")
+    page.wait_for_url(f"{pages.url}/ui/login")

@@ -98,3 +98,15 @@ def test_a_tablet_shows_it_without_scrolling_sideways(
     expect(page.get_by_role("list").last).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tablet.close()
+
+
+def test_the_wall_of_someone_who_logged_out_leads_to_the_login(
+    window: BrowserContext, pages: ServedPages
+) -> None:
+    pages.log_in(window, Role.VIEWER, "zhou")
+    page = window.new_page()
+    page.goto("/ui/wall")
+    csrf = window.request.get("/api/v1/session").json()["csrf_token"]
+    window.request.delete("/api/v1/session", headers={"x-csrf-token": csrf})
+    page.wait_for_url(f"{pages.url}/ui/login")
+    assert "LoggedOutError" not in (pages.data / "log").read_text()

@@ -146,6 +146,17 @@ def test_what_someone_else_drew_is_not_lost(editor: Page, pages: ServedPages) ->
     assert stored(editor, pages).zones == (theirs,)
 
 
+def test_the_editor_goes_from_camera_to_camera(editor: Page, pages: ServedPages) -> None:
+    with pages.database.write() as session:
+        other = Camera(id="another", name="South gate")
+        add_camera(session, other, datetime.now(UTC), enabled=False)
+    editor.reload()
+    editor.get_by_role("combobox", name="Camera").click()
+    editor.get_by_role("option", name="South gate").click()
+    editor.wait_for_url(f"{pages.url}/ui/zones?camera=another")
+    expect(editor.get_by_text("No zone is drawn yet.")).to_be_visible()
+
+
 def test_reviewers_draw_nothing(window: BrowserContext, pages: ServedPages) -> None:
     pages.log_in(window, Role.REVIEWER)
     answer = window.request.get("/ui/zones")
