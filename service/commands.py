@@ -37,15 +37,20 @@ def serve(
     config: ConfigOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen at.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port.")] = None,
+    demo: Annotated[
+        bool, typer.Option(help="Watch a drawn street and a drawn site, to try it.")
+    ] = False,
 ) -> None:
-    """Serve the API."""
+    """Serve the pages and the API."""
     settings = settings_of(config)
     given = {"host": host, "port": port}
     changes = {name: value for name, value in given.items() if value is not None}
     from service.serve import serve as run_service
 
     run_service(
-        settings.model_copy(update=changes), lambda: settings_of(config).model_copy(update=changes)
+        settings.model_copy(update=changes),
+        lambda: settings_of(config).model_copy(update=changes),
+        demo=demo,
     )
 
 

@@ -24,6 +24,7 @@ from service.cases.sameness import Sameness
 from service.cases.sink import StoreSink
 from service.cases.verification import Verifier
 from service.context import Service
+from service.demo import demo_settings, show_demo
 from service.detecting import Detectors, OnDemand
 from service.dispatch.dispatcher import Dispatcher, Dispatching
 from service.evidence.files import EvidenceFiles
@@ -134,14 +135,21 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
 
 
 def serve(
-    settings: ServiceSettings, read_again: Callable[[], ServiceSettings] | None = None
+    settings: ServiceSettings,
+    read_again: Callable[[], ServiceSettings] | None = None,
+    *,
+    demo: bool = False,
 ) -> None:
     """Serve until told to stop.
 
     Args:
         settings: All settings.
         read_again: Reads them again, for those that can change while the service runs.
+        demo: Whether drawn scenes are added as cameras.
     """
+    if demo:
+        settings, given = demo_settings(settings), read_again
+        read_again = None if given is None else lambda: demo_settings(given())
     set_up_logs()
     # The server raises the signal again when it has ended: that must not end us at once.
     signal.signal(signal.SIGTERM, _end)
@@ -189,6 +197,8 @@ def serve(
         watched.start()
     if replays is not None:
         replays.start()
+    if demo:
+        threading.Thread(target=show_demo, args=(service,), daemon=True).start()
     try:
         log.info("listening at %s:%s", settings.host, settings.port)
         server.run()

@@ -1,0 +1,86 @@
+"""``jiexu serve --demo``: a drawn street and a drawn building site as cameras, for trying it."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from service.context import Service
+from service.settings import ServiceSettings
+from service.store.cameras import add_camera
+from service.store.tables import CameraRow
+from vision.site import Camera, given_rules, load_site, merged_rules
+
+log = logging.getLogger(__name__)
+
+SCENES = ("street_demo", "site_demo")
+SECONDS = 60.0
+SEED = 1
+
+
+def demo_settings(settings: ServiceSettings) -> ServiceSettings:
+    """Settings under which the drawn clips may be watched."""
+    folders = (*settings.camera_folders, _folder(settings))
+    return settings.model_copy(update={"camera_folders": folders})
+
+
+def show_demo(service: Service) -> None:
+    """Draw the scenes, and add each as a camera as soon as it is drawn; those there stay as is.
+
+    Drawing takes half a minute of a core for a scene: call it in a thread. It is done in another
+    process, so that the service goes on answering.
+    """
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawned) as drawing:
+        for scene in SCENES:
+            site = drawing.submit(draw, _folder(service.settings) / scene, scene).result()
+            for camera in _cameras(site):
+                _add(service, camera)
+
+
+def draw(folder: Path, scene: str) -> Path:
+    """Draw the clip of a scene, if it is not there; its site file."""
+    from vision.learn.scenes.demo import make_demo
+
+    return make_demo(folder, [scene], seconds=SECONDS, seed=SEED, progress=_Silent())
+
+
+def _cameras(path: Path) -> list[Camera]:
+    """The cameras of a demo, each with its clip as source and the short dwells of the demo."""
+    site = load_site(path)
+    return [
+        Camera.model_validate(
+            camera.model_dump(mode="json", by_alias=True, exclude_unset=True)
+            | {
+                "source": (path.parent / "clips" / f"{camera.id}.mp4").absolute().as_uri(),
+                "rules": merged_rules(given_rules(site.rules), given_rules(camera.rules)),
+            }
+        )
+        for camera in site.cameras
+    ]
+
+
+def _add(service: Service, camera: Camera) -> None:
+    with service.database.write() as session:
+        if session.get(CameraRow, camera.id) is not None:
+            return
+        add_camera(session, camera, service.clock(), enabled=True)
+    if service.live is not None:
+        service.live.settings_changed(camera.id)
+    log.info("the camera %s of the demo is there", camera.id)
+
+
+def _folder(settings: ServiceSettings) -> Path:
+    return settings.data.absolute() / "demo"
+
+
+class _Silent:
+    """Hears how drawing goes on, and says nothing."""
+
+    def drawing(self, name: str, duration_s: float) -> None:
+        """A clip is being drawn."""
+
+    def looked(self, time_s: float, violations: int) -> None:
+        """It is drawn up to a stream time."""
