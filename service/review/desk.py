@@ -35,6 +35,8 @@ from vision.errors import InputError, JiexuError
 
 AHEAD = 8
 """So many cases are claimed for a reviewer at a time, the one on the screen among them."""
+STANDBY = 2
+"""So many are claimed as they come while nothing is decided: the others may be quicker."""
 ALIKE = 40
 """So many candidates are offered to be decided at once."""
 
@@ -116,11 +118,11 @@ class Desk:
         """How review goes."""
         return self.visit.service.review_rules
 
-    def fill(self) -> list[dict[str, Any]]:
+    def fill(self, enough: int = AHEAD) -> list[dict[str, Any]]:
         """Claim cases until there are enough, and give those that are new."""
         reviewer = self._reviewer()
         found = []
-        while len(self.held) < AHEAD:
+        while len(self.held) < enough:
             now = self.visit.service.clock()
             with self.visit.service.database.write() as session:
                 skip = {*self.held, *self.passed}

@@ -15,7 +15,16 @@ from starlette.concurrency import run_in_threadpool
 from service.cases.claims import Wanted
 from service.cases.events import CASE_CHANGED, CASE_CREATED
 from service.cases.reasons import REASONS
-from service.review.desk import CaseId, CaseMessage, DecisionMessage, Desk, Fault, OriginalMessage
+from service.review.desk import (
+    AHEAD,
+    STANDBY,
+    CaseId,
+    CaseMessage,
+    DecisionMessage,
+    Desk,
+    Fault,
+    OriginalMessage,
+)
 from service.review.page import Page
 from service.review.visit import Visit
 from service.review.wording import Language, Wording
@@ -104,14 +113,16 @@ class _Told:
         """Something happened: there may be more to review."""
         if CASE_CREATED in types or CASE_CHANGED in types:
             async with self._turn:
-                await self._fill()
+                await self._fill(STANDBY)
 
     async def _end(self) -> None:
         async with self._turn:
             await run_in_threadpool(self._desk.close)
 
-    async def _fill(self) -> None:
-        found, waiting = await run_in_threadpool(lambda: (self._desk.fill(), self._desk.waiting()))
+    async def _fill(self, enough: int = AHEAD) -> None:
+        found, waiting = await run_in_threadpool(
+            lambda: (self._desk.fill(enough), self._desk.waiting())
+        )
         self._screen.run_method("receive", found, waiting)
 
     async def _decide(self, message: DecisionMessage) -> None:

@@ -239,9 +239,9 @@ export default {
     </div>
     <template v-if="one">
       <section class="jx-stage" :aria-label="t('evidence')">
-        <div class="jx-tabs" role="tablist" :aria-label="t('views')">
-          <button v-for="tab in tabs" :key="tab.name" type="button" role="tab" :aria-selected="view === tab.name ? 'true' : 'false'"
-            class="jx-tab" @click="show(tab.name)">{{ tab.text }}</button>
+        <div class="jx-tabs">
+          <div class="jx-tablist" role="tablist" :aria-label="t('views')"><button v-for="tab in tabs" :key="tab.name" type="button" role="tab" :aria-selected="view === tab.name ? 'true' : 'false'"
+            class="jx-tab" @click="show(tab.name)">{{ tab.text }}</button></div>
           <span class="jx-grow"></span>
           <button v-if="view === 'scene' && scene" type="button" class="jx-tab" :aria-pressed="isEditing ? 'true' : 'false'" @click="edit">
             {{ isEditing ? t('editing') : t('edit_box') }} <kbd>B</kbd></button>

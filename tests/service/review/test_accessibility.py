@@ -1,0 +1,69 @@
+"""What axe-core finds on the pages: labels, roles, contrast, in both themes and languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from queued import queue_candidates
+from served_pages import ServedPages
+
+from service.store.tables import Role
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def faults(page: Page) -> list[str]:
+    """What breaks WCAG 2.1 at level A or AA."""
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    context = {"exclude": [[".q-loading-bar"]]}  # Quasar's own, gone once the page is there
+    found = Axe().run(page, context=context, options=options).response["violations"]
+    return [
+        f"{fault['id']}: {node['html'][:160]} {node['failureSummary']}"
+        for fault in found
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "en-US"), ("dark", "zh-CN")])
+def test_pages_of_review_can_be_read_by_everyone(
+    chromium: Browser, pages: ServedPages, tmp_path: Path, scheme: str, locale: str
+) -> None:
+    queue_candidates(pages.database, pages.files, tmp_path, 3)
+    context = chromium.new_context(base_url=pages.url, color_scheme=scheme, locale=locale)
+    page = context.new_page()
+    pages.add_user("somebody", Role.VIEWER)
+    page.goto("/ui/login")
+    expect(page.get_by_role("main")).to_be_visible()
+    assert faults(page) == []
+    pages.log_in(context, Role.SUPERVISOR, f"sup.{scheme}")
+    for path in ("/ui/queue", "/ui/quality"):
+        page.goto(path)
+        page.wait_for_selector("#page > *")
+        assert faults(page) == [], path
+    page.goto("/ui/review")
+    page.wait_for_selector(".jx-desk:not([data-case=''])")
+    page.wait_for_timeout(300)
+    assert faults(page) == []
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert faults(page) == []
+    context.close()
+
+
+def test_everything_on_the_case_screen_is_reached_by_the_keyboard(
+    reviewer: BrowserContext, pages: ServedPages, tmp_path: Path
+) -> None:
+    queue_candidates(pages.database, pages.files, tmp_path, 1)
+    page = reviewer.new_page()
+    page.goto("/ui/review")
+    page.wait_for_selector(".jx-desk:not([data-case=''])")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.textContent.trim().split(' ')[0]"))
+    assert {"Scene", "Correct", "Confirm", "Reject", "Change", "Next", "Alike"} <= reached
