@@ -75,7 +75,7 @@ class _Told:
         self._screen = screen
         self._first = first
         self._turn = asyncio.Lock()
-        client = context.client
+        self._client = client = context.client
         client.on_connect(self._begin)
         client.on_delete(self._end)
         self._on("decide", DecisionMessage, self._decide)
@@ -111,7 +111,9 @@ class _Told:
 
     async def hear(self, types: frozenset[str]) -> None:
         """Something happened: there may be more to review."""
-        if CASE_CREATED in types or CASE_CHANGED in types:
+        # A browser that is away keeps its page for a while; it takes no cases meanwhile.
+        is_there = self._client.has_socket_connection
+        if is_there and types & {CASE_CREATED, CASE_CHANGED}:
             async with self._turn:
                 await self._fill(STANDBY)
 
