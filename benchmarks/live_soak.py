@@ -152,6 +152,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="30; 4 for each run of the search")
     parser.add_argument("--warm-up", type=float, help="minutes that do not count: 5; 1 of a search")
     parser.add_argument("--dwell", type=float, default=60.0, help="seconds, for every kind")
+    parser.add_argument("--rest", type=float, default=10.0, help="seconds between looks at rest")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--files", action="store_true", help="play the clip, but for the street")
     parser.add_argument("--search", action="store_true", help="how many cameras hold?")
@@ -266,6 +267,7 @@ def soak(options: argparse.Namespace, sources: Sources, cameras: int) -> dict[st
         "cameras": cameras,
         "minutes": options.minutes,
         "through": "files" if options.files else "rtsp",
+        "rest_s": options.rest,
         **looked,
         "picture_age_s": spread(sink.ages_s),
         "scripted_violations": len(found),
@@ -378,7 +380,7 @@ def camera(
             folder=options.out / "cameras" / name,
         ),
         source=CameraSource(parse_address(url)),
-        policy=LookPolicy(),
+        policy=LookPolicy(rest_s=options.rest),
         detector=detector,
     )
 
