@@ -387,7 +387,8 @@ class LiveCameras:
             if camera is None or watch is None:
                 continue
             try:
-                if not self._record_main(camera, watch, violation_id):
+                is_recorded = self._record_main(camera, watch, violation_id)
+                if not is_recorded and not self._stop.is_set():
                     watch.make_clip(violation_id)
             except Exception:
                 log.exception("camera %s: no clip of violation %s", camera_id, violation_id)

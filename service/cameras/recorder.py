@@ -29,7 +29,7 @@ from vision.zones import Zone
 ENCODE_S = 60.0
 """Seconds that encoding a clip may take."""
 
-_NICE = 10
+_NICE = 3
 _TICK_S = 0.25
 
 
@@ -115,7 +115,8 @@ def record_clip(order: ClipOrder, stop: threading.Event) -> Recorded:
         path.unlink(missing_ok=True)
     if isinstance(told, CameraError):
         raise told
-    raise CameraError(FailureKind.HUNG, "no clip could be recorded in time")
+    why = "it was given up" if stop.is_set() else "it took too long"
+    raise CameraError(FailureKind.HUNG, f"no clip was recorded: {why}")
 
 
 def _record(pipe: Connection, order: ClipOrder) -> None:
