@@ -31,7 +31,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ import httpx
 import yaml
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from service.cases.lifecycle import Action, StepRefused, take_step
 from service.dispatch import queue
@@ -120,6 +121,7 @@ class Run:
         self._options = options
         self._chance = chance
         self._process: subprocess.Popen[bytes] | None = None
+        self._kill_at_s: float | None = None
         self._reopened: set[str] = set()
         self._confirmed = self._kills = self._resent = 0
         self._began_s = time.monotonic()
@@ -127,16 +129,13 @@ class Run:
     def go(self) -> None:
         """Until every case has come to its end, or time is up."""
         options = self._options
-        self._start()
-        next_kill_s = time.monotonic() + options.kill_after
         deadline_s = self._began_s + options.limit
+        self._start()
         while time.monotonic() < deadline_s:
             self._confirm()
-            if self._kills < options.kills and time.monotonic() >= next_kill_s:
+            if self._kills < options.kills and self._is_time_to_kill():
                 self._kill()
                 self._start()
-                gap_s = options.kill_after * (0.5 + self._chance.random())
-                next_kill_s = time.monotonic() + gap_s
             self._look_again()
             if self._kills == options.kills and self._is_over():
                 break
@@ -196,6 +195,19 @@ class Run:
             stderr=log,
         )
         log.close()
+        self._kill_at_s = None
+
+    def _is_time_to_kill(self) -> bool:
+        """Whether the service has worked for a while since it was started."""
+        now_s = time.monotonic()
+        if self._kill_at_s is None:
+            try:
+                httpx.get(f"{self._service}/healthz", timeout=2)
+            except httpx.HTTPError:
+                return False
+            gap_s = self._options.kill_after * (0.5 + self._chance.random())
+            self._kill_at_s = now_s + gap_s
+        return now_s >= self._kill_at_s
 
     def _kill(self) -> None:
         assert self._process is not None
@@ -265,21 +277,18 @@ class Run:
             time.sleep(0.5)
 
     @contextmanager
-    def _writing(self) -> Iterator[Any]:
+    def _writing(self) -> Iterator[Session]:
         """A writing session; SQLite may have another writer for longer than it waits."""
-        for _ in range(20):
-            try:
-                context = self._database.write()
-                session = context.__enter__()
-            except OperationalError:
-                continue
-            break
-        try:
+        with ExitStack() as stack:
+            for _ in range(20):
+                try:
+                    session = stack.enter_context(self._database.write())
+                    session.connection()
+                    break
+                except OperationalError:
+                    with suppress(OperationalError):
+                        stack.close()
             yield session
-        except BaseException:
-            context.__exit__(*sys.exc_info())
-            raise
-        context.__exit__(None, None, None)
 
 
 def _not_once(
@@ -381,7 +390,7 @@ def _is_within(part: Sequence[str], whole: Sequence[str]) -> bool:
     return all(one in rest for one in part)
 
 
-def _add_confirmed(session: Any, number: int) -> None:
+def _add_confirmed(session: Session, number: int) -> None:
     """A case that a reviewer confirms."""
     at = datetime.now(UTC)
     camera = Camera.model_validate(
@@ -554,13 +563,15 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--cases", type=int, default=5000)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--kill-after", type=float, default=20.0, help="seconds between kills")
+    parser.add_argument(
+        "--kill-after", type=float, default=8.0, help="seconds of work before a kill"
+    )
     parser.add_argument("--fail", type=float, default=0.4)
     parser.add_argument("--down-every", type=float, default=60.0)
     parser.add_argument("--down-for", type=float, default=15.0)
     parser.add_argument("--step", type=float, default=2.0, help="seconds between stages")
     parser.add_argument("--time-scale", type=float, default=0.0005)
-    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--on", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds in all")
     parser.add_argument("--seed", type=int, default=1)

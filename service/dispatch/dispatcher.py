@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from service import audit
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 1.0
 """Pause when nothing is due."""
+
+SETTLE_PAUSES_S = (0.1, 0.5, 1.0, 2.0)
 
 LEASE_SPARE_S = 10.0
 """A delivery is held for so long beyond the deadline of all requests of an attempt."""
@@ -166,6 +169,9 @@ def deliver_next(
     """
     platform = work.settings.destinations[name]
     now = work.clock()
+    with work.database.read() as session:
+        if not queue.is_due(session, name, now):
+            return False
     with work.database.write() as session:
         claimed = queue.claim(
             session,
@@ -183,23 +189,34 @@ def deliver_next(
             queue.release(session, claimed)
         return False
     attempt = _attempted(work, adapter, notice, claimed, reference)
-    at = work.clock()
-    with work.database.write() as session:
-        row = queue.settle(
-            session,
-            claimed,
-            attempt,
-            at,
-            jitter=work.jitter,
-            time_scale=work.settings.time_scale,
-        )
-        if row is None:
-            log.warning("a delivery to %s was taken over while it was made", name)
-        elif row.state == State.DELIVERED:
-            arrived(session, row, at)
-        elif row.state == State.DEAD:
-            log.error("delivery %s to %s was given up: %s", row.id, name, row.error)
+    _settled(work, claimed, attempt, work.clock())
     return True
+
+
+def _settled(work: Dispatching, claimed: Claimed, attempt: Attempt, at: datetime) -> None:
+    """Write down what came of an attempt; a store that is away for a moment is waited for."""
+    for pause_s in (*SETTLE_PAUSES_S, None):
+        try:
+            with work.database.write() as session:
+                row = queue.settle(
+                    session,
+                    claimed,
+                    attempt,
+                    at,
+                    jitter=work.jitter,
+                    time_scale=work.settings.time_scale,
+                )
+                if row is not None and row.state == State.DELIVERED:
+                    arrived(session, row, at)
+            break
+        except OperationalError:
+            if pause_s is None:
+                raise
+            time.sleep(pause_s)
+    if row is None:
+        log.warning("delivery %s was taken over while it was made", claimed.id)
+    elif row.state == State.DEAD:
+        log.error("delivery %s to %s was given up: %s", row.id, row.destination, row.error)
 
 
 def arrived(session: Session, row: DeliveryRow, at: datetime) -> None:

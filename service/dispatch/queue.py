@@ -143,6 +143,16 @@ def withdraw(session: Session, case_id: str, now: datetime) -> bool:
     return True
 
 
+def is_due(session: Session, name: str, now: datetime) -> bool:
+    """Whether there is an attempt to make: asked before :func:`claim`, which needs to write."""
+    platform = session.get(DestinationRow, name)
+    if platform is None or not platform.active or platform.gone_at is not None:
+        return False
+    if any(at and at > now for at in (platform.open_until, platform.held_until)):
+        return False
+    return session.scalars(_due(name, now)).first() is not None
+
+
 def claim(
     session: Session,
     name: str,
