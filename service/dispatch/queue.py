@@ -150,7 +150,7 @@ def is_due(session: Session, name: str, now: datetime) -> bool:
         return False
     if any(at and at > now for at in (platform.open_until, platform.held_until)):
         return False
-    return session.scalars(_due(name, now)).first() is not None
+    return any(session.scalars(_due(name, now, state)).first() is not None for state in OPEN)
 
 
 def claim(
@@ -182,9 +182,16 @@ def claim(
     alone = [at for at in (platform.open_until, platform.held_until) if at and at > now]
     if alone:
         return max(alone)
-    row = session.scalars(_due(name, now).with_for_update(skip_locked=True, of=DeliveryRow)).first()
-    if row is None:
+    found = [
+        row
+        for state in OPEN
+        for row in session.scalars(
+            _due(name, now, state).with_for_update(skip_locked=True, of=DeliveryRow)
+        )
+    ]
+    if not found:
         return None
+    row = min(found, key=lambda one: one.next_at)
     begin_at = max(now, platform.next_slot_at or now)
     platform.next_slot_at = begin_at + timedelta(seconds=1 / rate_per_s)
     if platform.failures >= BREAKER_FAILURES:
@@ -415,8 +422,11 @@ def reference_before(session: Session, row: DeliveryRow) -> str | None:
     )
 
 
-def _due(name: str, now: datetime) -> Select[DeliveryRow]:
-    """Deliveries whose attempt is due, whom nobody holds, and before which nothing waits."""
+def _due(name: str, now: datetime, state: State) -> Select[DeliveryRow]:
+    """The delivery of a state that has been due longest, free and with nothing before it.
+
+    Of one state, it is the first of an index, however many wait behind it.
+    """
     earlier = aliased(DeliveryRow)
     blocked = exists().where(
         earlier.case_id == DeliveryRow.case_id,
@@ -429,7 +439,7 @@ def _due(name: str, now: datetime) -> Select[DeliveryRow]:
         .join(CaseRow, CaseRow.id == DeliveryRow.case_id)
         .where(
             DeliveryRow.destination == name,
-            DeliveryRow.state.in_(OPEN),
+            DeliveryRow.state == state,
             DeliveryRow.next_at <= now,
             or_(DeliveryRow.leased_until.is_(None), DeliveryRow.leased_until <= now),
             or_(CaseRow.settled_at.is_(None), CaseRow.settled_at <= now),
