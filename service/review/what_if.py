@@ -103,9 +103,10 @@ class WhatIf:
                 self._visit.service,
                 self._visit.principal,
             )
+        self._show()
         if self._replay.finished_at is not None:
             self._timer.deactivate()
-        self._show()
+            ui.run_javascript(f"getHtmlElement({self._told.id})?.scrollIntoView({{block: 'end'}})")
 
     async def _give_up(self) -> None:
         assert self._replay is not None
