@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from queued import queue_candidates
 from served_pages import ServedPages
 
+from service.store.cameras import add_camera
 from service.store.tables import Role
+from vision.site import Camera
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -50,6 +53,37 @@ def test_pages_of_review_can_be_read_by_everyone(
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     assert faults(page) == []
+    context.close()
+
+
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "en-US"), ("dark", "zh-CN")])
+def test_pages_of_supervision_can_be_read_by_everyone(
+    chromium: Browser, pages: ServedPages, scheme: str, locale: str
+) -> None:
+    zone = {"id": "bays", "purpose": "green", "points": [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]}
+    place = {"lon": 119.974, "lat": 31.811, "coord_sys": "wgs84"}
+    camera = Camera.model_validate({"id": f"{scheme}-1", "zones": [zone], **place})
+    with pages.database.write() as session:
+        add_camera(session, camera, datetime.now(UTC), enabled=False)
+    context = chromium.new_context(base_url=pages.url, color_scheme=scheme, locale=locale)
+    page = context.new_page()
+    pages.log_in(context, Role.ADMIN)
+    for path, ready in (
+        ("/ui/wall", ".jx-camera"),
+        ("/ui/map", ".jx-pin"),
+        (f"/ui/zones?camera={scheme}-1", "[data-zone]"),
+        ("/ui/deliveries", ".jx-toggle"),
+        ("/ui/figures", ".jx-chart svg"),
+        ("/ui/users", ".jx-grid"),
+        ("/ui/keys", ".jx-empty"),
+        ("/ui/audit", ".jx-grid"),
+    ):
+        page.goto(path)
+        page.wait_for_selector(ready)
+        if ready == "[data-zone]":
+            page.locator(ready).press("Enter")
+            page.wait_for_selector("[data-point]")
+        assert faults(page) == [], path
     context.close()
 
 
