@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from served_pages import ServedPages
 
 from service.store.cameras import add_camera, camera_of, change_camera
@@ -111,6 +111,33 @@ def test_everything_can_be_done_by_keyboard(editor: Page, pages: ServedPages) ->
     zone = stored(editor, pages).zones[1]
     assert (zone.purpose, zone.length_m) == (Purpose.HOARDING_LINE, 120)
     assert zone.points[0] == (0.25, 0.495)
+
+
+def test_a_zone_is_drawn_and_a_point_moved_by_touch(chromium: Browser, pages: ServedPages) -> None:
+    with pages.database.write() as session:
+        add_camera(session, Camera(id="tablet"), datetime.now(UTC), enabled=False)
+    tablet = chromium.new_context(
+        base_url=pages.url,
+        locale="en-US",
+        viewport={"width": 1024, "height": 768},
+        has_touch=True,
+    )
+    pages.log_in(tablet, Role.SUPERVISOR)
+    page = tablet.new_page()
+    page.goto("/ui/zones?camera=tablet")
+    choose_purpose(page, "Footway")
+    for point in ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6)):
+        page.touchscreen.tap(*at(page, *point))
+    page.get_by_role("button", name="Finish").tap()
+    expect(page.locator("[data-point]")).to_have_count(3)
+    finger = tablet.new_cdp_session(page)
+    for kind, point in (("Start", (0.6, 0.6)), ("Move", (0.7, 0.7)), ("Move", (0.8, 0.8))):
+        x, y = at(page, *point)
+        event = {"type": f"touch{kind}", "touchPoints": [{"x": x, "y": y}]}
+        finger.send("Input.dispatchTouchEvent", event)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.locator("[data-point='2']")).to_have_attribute("aria-label", "Point 3: 80 %, 80 %")
+    tablet.close()
 
 
 def test_what_is_wrong_is_told_at_the_zone_and_cannot_be_saved(editor: Page) -> None:
