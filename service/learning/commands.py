@@ -232,10 +232,10 @@ def _point(one: Calibration, at: Precision | None) -> dict[str, Any] | None:
 def _show(found: Sequence[Calibration], precision: float, left_out: Mapping[str, int]) -> None:
     table = Table(
         title=f"min_confidence for a precision of {precision:g}",
-        caption="95 % intervals after Wilson; kept: share of the confirmed ones that stays",
+        caption="(95 % interval after Wilson); kept: share of the right ones that stays",
     )
     table.add_column("kind", no_wrap=True)
-    for heading in ("", "from", "candidates", "right", "precision", "95 %", "kept"):
+    for heading in ("", "from", "right of", "precision", "kept"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
         rows = (("shown", one.now), ("likely", one.likely), ("certain", one.certain))
@@ -259,13 +259,11 @@ def _show(found: Sequence[Calibration], precision: float, left_out: Mapping[str,
 
 def _cells(one: Calibration, at: Precision | None) -> list[str]:
     if at is None:
-        return ["–"] * 6
+        return ["–"] * 4
     low, high = at.interval
     return [
         f"{at.threshold:.3f}",
-        str(at.shown),
-        str(at.right),
-        f"{at.estimate:.2f}",
-        f"{low:.2f}–{high:.2f}",
+        f"{at.right} of {at.shown}",
+        f"{at.estimate:.2f} ({low:.2f}–{high:.2f})",
         f"{one.kept(at):.2f}",
     ]

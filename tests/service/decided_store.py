@@ -51,9 +51,9 @@ def one_person(_image: Image) -> Detections:
 class DecidedStore:
     """Takes violations in as live cameras tell them, and lets a reviewer decide."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, kept: str = "kept") -> None:
         self.database, self._folder = database, folder
-        self.files = EvidenceFiles(folder / "kept")
+        self.files = EvidenceFiles(folder / kept)
         self._intake = Intake(
             database, self.files, mask=EvidenceMask(one_person), clock=lambda: CREATED_AT
         )
