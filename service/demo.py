@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 
 from service.context import Service
@@ -26,25 +26,35 @@ def demo_settings(settings: ServiceSettings) -> ServiceSettings:
     return settings.model_copy(update={"camera_folders": folders})
 
 
-def show_demo(service: Service) -> None:
+def show_demo(service: Service, scenes: Sequence[str] = SCENES, seconds: float = SECONDS) -> None:
     """Draw the scenes, and add each as a camera as soon as it is drawn; those there stay as is.
 
-    Drawing takes half a minute of a core for a scene: call it in a thread. It is done in another
-    process, so that the service goes on answering.
+    Drawing takes a while of a core for a scene: call it in a thread. It is done in another
+    process, so that the service goes on answering, and which ends with it.
+
+    Args:
+        service: The service.
+        scenes: Scene presets.
+        seconds: Length of each clip.
     """
     spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawned) as drawing:
-        for scene in SCENES:
-            site = drawing.submit(draw, _folder(service.settings) / scene, scene).result()
-            for camera in _cameras(site):
-                _add(service, camera)
+    for scene in scenes:
+        folder = _folder(service.settings) / scene
+        drawing = spawned.Process(target=draw, args=(folder, scene, seconds), daemon=True)
+        drawing.start()
+        drawing.join()
+        if drawing.exitcode != 0:
+            log.error("the scene %s of the demo could not be drawn", scene)
+            continue
+        for camera in _cameras(folder / "site.yaml"):
+            _add(service, camera)
 
 
-def draw(folder: Path, scene: str) -> Path:
-    """Draw the clip of a scene, if it is not there; its site file."""
+def draw(folder: Path, scene: str, seconds: float) -> None:
+    """Draw the clip of a scene, if it is not there, and write its site file."""
     from vision.learn.scenes.demo import make_demo
 
-    return make_demo(folder, [scene], seconds=SECONDS, seed=SEED, progress=_Silent())
+    make_demo(folder, [scene], seconds=seconds, seed=SEED, progress=_Silent())
 
 
 def _cameras(path: Path) -> list[Camera]:

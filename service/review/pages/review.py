@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from nicegui import context, ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from service.cases.claims import Wanted
@@ -30,6 +32,8 @@ from service.review.visit import Visit
 from service.review.wording import Language, Wording
 from service.store.tables import Role
 from vision.rules.kinds import KINDS
+
+log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -128,7 +132,12 @@ class _Told:
         self._screen.run_method("receive", found, waiting)
 
     async def _decide(self, message: DecisionMessage) -> None:
-        fault = await run_in_threadpool(self._desk.decide, message)
+        try:
+            fault = await run_in_threadpool(self._desk.decide, message)
+        except SQLAlchemyError:
+            log.exception("a decision was not kept")
+            self._screen.run_method("refused", message.id, "failed", None)
+            return
         if fault is not None:
             self._screen.run_method("refused", message.id, fault.word, fault.case)
         await self._fill()

@@ -1,5 +1,7 @@
 import { BeforeAfter, CaseFacts, isTyping, prefetch, SceneView } from "jiexu-screen";
 
+const UNDO = 40;
+
 // One case a screen. The next cases are here already: the next one is painted at once, and what
 // was decided is told afterwards; what does not hold comes back.
 export default {
@@ -40,6 +42,9 @@ export default {
     cases: { handler(cases) { prefetch(cases); }, deep: false },
     "one.id"() { this.fresh(); },
   },
+  created() {
+    this.told = new Map();
+  },
   mounted() {
     this.onKey = (event) => this.pressed(event);
     this.onAct = () => { this.wasActive = true; };
@@ -77,7 +82,8 @@ export default {
       this.sent = this.sent.filter((other) => other !== id);
       this.decided = Math.max(0, this.decided - 1);
       this.tell(this.t("fault_" + fault), "bad");
-      if (one) this.bring(one);
+      const back = one || (fault === "failed" ? this.told.get(id) : null);
+      if (back) this.bring(back);
     },
     undone(one, fault) {
       this.isUndoing = false;
@@ -121,7 +127,9 @@ export default {
       this.tell(verdict === "reject" ? this.t("told_reject") + " " + this.reasonName(reason) : this.t("told_" + verdict), "good");
     },
     send(one, rest) {
-      this.sent = [...this.sent.slice(-19), one.id];
+      this.sent = [...this.sent.slice(-(UNDO - 1)), one.id];
+      this.told.set(one.id, one);
+      if (this.told.size > UNDO) this.told.delete(this.told.keys().next().value);
       this.decided += 1;
       this.$emit("decide", { id: one.id, version: one.version, ...rest });
     },
