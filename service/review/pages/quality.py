@@ -18,6 +18,8 @@ from service.store.tables import Role
 
 AGREEMENT_DAYS = 30
 PACE_HOURS = 24
+FEWEST = 10
+"""Of fewer decisions, no rate is told."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ async def build(visit: Visit) -> None:
         chart = ui.echart(_chart(found.hours, visit)).classes("jx-chart-canvas")
         chart.props["role"] = "img"
         chart.props["aria-label"] = say("quality.by_hour")
-    with tag("table", classes="jx-table"):
+    with tag("table", classes="jx-table jx-below"):
         with tag("thead"), tag("tr"):
             for key in ("reviewer", "decided", "per_hour", "confirmed", "not_sure", "on_screen"):
                 tag("th", say(f"quality.{key}"), scope="col")
@@ -50,7 +52,8 @@ async def build(visit: Visit) -> None:
                 with tag("tr"):
                     tag("td", pace.reviewer.removeprefix("user:"))
                     tag("td", str(pace.decisions))
-                    tag("td", f"{pace.per_hour:.0f}")
+                    is_telling = pace.decisions >= FEWEST
+                    tag("td", f"{pace.per_hour:.0f}" if is_telling else "–")
                     tag("td", _share(pace.confirmed, pace.decisions))
                     tag("td", _share(pace.not_sure, pace.decisions))
                     seconds = pace.median_on_screen_s

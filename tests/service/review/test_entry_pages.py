@@ -8,6 +8,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from served_pages import PASSWORD, ServedPages, serving_pages
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from service.store.tables import Role
 
@@ -88,6 +91,15 @@ def test_a_page_of_another_site_can_log_nobody_in_or_out(pages: ServedPages) -> 
         assert client.post("/ui/login", data=form).headers["location"] == "/ui/"
         client.post("/ui/log-out", data={"csrf": "guessed"})
         assert client.get("/api/v1/session").status_code == 200
+
+
+def test_a_page_of_another_site_can_open_no_socket(pages: ServedPages) -> None:
+    host = pages.url.removeprefix("http://")
+    address = f"ws://{host}/ui/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(address, origin=Origin("https://evil.example"))
+    with connect(address, origin=Origin(pages.url)) as socket:
+        assert "sid" in str(socket.recv())
 
 
 def test_language_and_colours_stay_with_the_user(
