@@ -44,26 +44,28 @@ export default {
         </svg>
       </div></div>
       <div class="jx-canvas-foot">
-        <template v-if="drawing">
-          <span>{{ drawing === 'line' ? texts.draw_line : texts.draw_polygon }}</span>
-          <button type="button" class="jx-quiet" @click="finish" :disabled="fresh.length < least">{{ texts.finish }}</button>
-          <button type="button" class="jx-quiet" @click="place">{{ texts.place }}</button>
-          <button type="button" class="jx-quiet" @click="$emit('cancel')">{{ texts.cancel }}</button>
-        </template>
-        <template v-else>
-          <span v-if="chosen">{{ texts.edit }}</span>
-          <span v-else>{{ texts.pick }}</span>
-          <button v-if="chosen && active !== null" type="button" class="jx-quiet" @click="insert">{{ texts.insert }}</button>
-          <button v-if="chosen && active !== null" type="button" class="jx-quiet" @click="remove"
-              :disabled="chosen.points.length <= least">{{ texts.remove }}</button>
-        </template>
-        <span class="jx-canvas-source">
-          <span v-if="takenAt">{{ takenAt }}</span>
-          <button type="button" class="jx-quiet" @click="load">{{ texts.again }}</button>
-          <label class="jx-quiet jx-upload">{{ texts.upload }}
-            <input type="file" accept="image/*" @change="upload" />
-          </label>
-        </span>
+        <div class="jx-canvas-hint" role="status">
+          {{ drawing ? (drawing === 'line' ? texts.draw_line : texts.draw_polygon) : chosen ? texts.edit : texts.pick }}
+        </div>
+        <div class="jx-canvas-tools">
+          <template v-if="drawing">
+            <button type="button" class="jx-quiet" @click="finish" :disabled="fresh.length < least">{{ texts.finish }}</button>
+            <button type="button" class="jx-quiet" @click="place">{{ texts.place }}</button>
+            <button type="button" class="jx-quiet" @click="$emit('cancel')">{{ texts.cancel }}</button>
+          </template>
+          <template v-else-if="chosen && active !== null">
+            <button type="button" class="jx-quiet" @click="insert">{{ texts.insert }}</button>
+            <button type="button" class="jx-quiet" @click="remove"
+                :disabled="chosen.points.length <= least">{{ texts.remove }}</button>
+          </template>
+          <span class="jx-canvas-source">
+            <span v-if="takenAt">{{ takenAt }}</span>
+            <button type="button" class="jx-quiet" @click="load">{{ texts.again }}</button>
+            <label class="jx-quiet jx-upload">{{ texts.upload }}
+              <input type="file" accept="image/*" @change="upload" />
+            </label>
+          </span>
+        </div>
       </div>
     </div>`,
   props: {
