@@ -55,8 +55,8 @@ from vision.site import Camera
 DWELL_S = 12.0
 RESTART_S = 2.0
 """What ended is started again after so long, as the unit's ``RestartSec`` says."""
-STEADY_S = 25.0
-"""So long after its start a service has opened what it needs."""
+STEADY_S = 60.0
+"""So long after its start a service has opened what it needs, on a busy machine too."""
 SAMPLE_S = 5.0
 STOP_S = 12.0
 ONSET_S = 6.0
@@ -605,6 +605,7 @@ def figures_of(
         "crashes": crashes,
         "not_stopped_in_time": not_stopped,
         "growth": growth,
+        "samples": [asdict(life) for life in lives],
         "processes_left": list(left),
     }
     holds = (
