@@ -205,7 +205,7 @@ def _again(page: str, fault: str, *, wait: int | None = None, back: str = "") ->
 
 def _card(say: Wording, title: str) -> ui.element:
     context.client.content.classes("jx-entry")
-    with tag("div", classes="jx-card"):
+    with tag("main", classes="jx-card"):
         with tag("div", classes="jx-entry-head"):
             tag("span", say("shell.name"), classes="jx-entry-name")
             other = Language.EN if say.language is Language.ZH else Language.ZH

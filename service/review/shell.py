@@ -128,7 +128,7 @@ def _frame(visit: Visit, page: Page, pages: Sequence[Page]) -> ui.element:
                 icon(one.icon)
                 tag("span", say(f"page.{one.name}"))
     width = "jx-main jx-wide" if page.is_wide else "jx-main"
-    return tag("div", classes=width, id="page", tabindex="-1")
+    return tag("main", classes=width, id="page", tabindex="-1")
 
 
 def _tools(visit: Visit) -> None:
