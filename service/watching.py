@@ -23,6 +23,7 @@ from service.store.cameras import camera_of
 from service.store.database import Database
 from service.store.tables import CameraRow
 from vision.errors import JiexuError
+from vision.frames.looks import LookPolicy
 from vision.judging import rules_for
 from vision.schedule import SiteClock
 from vision.site import Camera
@@ -207,6 +208,9 @@ class WatchedCameras:
             ),
             source=_source_of(camera),
             detector=self._detectors.detector(entry),
+            policy=LookPolicy(
+                rest_s=camera.inspect_s, active_s=min(LookPolicy.active_s, camera.inspect_s)
+            ),
         )
 
 

@@ -73,6 +73,8 @@ class Camera(BaseModel):
             starts with the camera's id.
         main_source: Stream of the same view in full quality, from which a live service takes
             evidence; scans read ``source`` alone.
+        inspect_s: Seconds between looks of a live service while nothing new stands there; scans go
+            by their own options.
         lon: Longitude in degrees, in ``coord_sys``.
         lat: Latitude in degrees, in ``coord_sys``.
         coord_sys: Coordinate system; needed with ``lon`` and ``lat``, never guessed.
@@ -92,6 +94,7 @@ class Camera(BaseModel):
     name: str = ""
     source: str | None = None
     main_source: str | None = None
+    inspect_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
     lon: Annotated[float, Field(ge=-180, le=180)] | None = None
     lat: Annotated[float, Field(ge=-90, le=90)] | None = None
     coord_sys: CoordSys | None = None

@@ -22,6 +22,7 @@ from service.watching import WatchedCameras
 from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry, load_registry
 from vision.errors import ModelError
+from vision.frames.looks import LookPolicy
 from vision.schedule import SiteClock
 from vision.site import Camera
 
@@ -124,6 +125,20 @@ def test_enabled_cameras_are_watched_and_a_broken_one_harms_none(
     assert health is not None
     assert health.state is SourceState.LIVE
     assert watched.health("off") is None
+
+
+def test_a_camera_is_looked_at_as_often_as_its_settings_say(
+    watched: WatchedCameras, told: Told, database: Database, clock: FakeClock
+) -> None:
+    until(lambda: "gate" in told.watched)
+    assert told.watched["gate"].policy == LookPolicy(rest_s=10, active_s=2)
+    with database.write() as session:
+        row = session.get_one(CameraRow, "off")
+        often = camera("off", "rtsp://10.1.1.9/b", inspect_s=1.5)
+        change_camera(row, often, clock.now(), enabled=True)
+    watched.settings_changed("off")
+    until(lambda: "off" in told.watched)
+    assert told.watched["off"].policy == LookPolicy(rest_s=1.5, active_s=1.5)
 
 
 def test_changes_reach_the_cameras(
