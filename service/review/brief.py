@@ -114,7 +114,7 @@ def _evidence(session: Session, case_id: str, visit: Visit, now: datetime) -> di
                 "url": link_to(visit.service, row, visit.principal.actor, now).path
             }
         elif row.removed_at is None:
-            known |= {"original": row.id, "media_type": row.media_type}
+            known |= _picture(row) | {"original": row.id}
     return found
 
 

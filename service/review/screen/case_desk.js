@@ -261,7 +261,7 @@ export default {
             <img v-else class="jx-fit" :src="original.url" :alt="t('original')">
             <span class="jx-tag jx-tag-left">{{ t('original') }}</span>
           </div>
-          <scene-view v-else-if="view === 'scene' && scene" :file="scene" :box="shownBox" :zone="one.zone" :colour="one.colour"
+          <scene-view v-else-if="view === 'scene' && scene" :file="scene" :frame="one.evidence.frame" :box="shownBox" :zone="one.zone" :colour="one.colour"
             :label="kindName + ', ' + one.camera_name" :editing="isEditing" :t="t" @change="box = $event" />
           <before-after v-else-if="view === 'compare'" :key="one.id" :before="file('before')" :after="file('after') || scene"
             :after-label="file('after') ? t('after') : t('scene')" :t="t" />

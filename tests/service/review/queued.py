@@ -24,9 +24,24 @@ BEGIN = datetime(2026, 5, 4, 1, 0, tzinfo=UTC)
 
 
 def queue_candidates(
-    database: Database, files: EvidenceFiles, folder: Path, count: int, **changes: Any
+    database: Database,
+    files: EvidenceFiles,
+    folder: Path,
+    count: int,
+    *,
+    frame_size: tuple[int, int] | None = None,
+    **changes: Any,
 ) -> list[str]:
     """Take in candidates, one an hour, each at a place of its own in a zone of their own.
+
+    Args:
+        database: The store.
+        files: Its evidence.
+        folder: For the pictures.
+        count: How many.
+        frame_size: Width and height of the frame that the scene is a copy of; none is kept
+            without it.
+        changes: What is different in their records.
 
     Returns:
         Their ids, oldest first.
@@ -38,8 +53,12 @@ def queue_candidates(
         at = BEGIN + timedelta(hours=number)
         left, top = 20 + 40 * (number % 6), 20 + 30 * (number // 6 % 4)
         box = (left, top, left + 30, top + 24)
-        scene = _picture(folder, f"scene-{number}", box, at)
-        crop = _picture(folder, f"crop-{number}", (10, 10, 300, 150), at)
+        pictures = {
+            "scene": _picture(folder, f"scene-{number}", box, at),
+            "crop": _picture(folder, f"crop-{number}", (10, 10, 300, 150), at),
+        }
+        if frame_size is not None:
+            pictures["frame"] = _picture(folder, f"frame-{number}", box, at, frame_size)
         one = record(
             number,
             **{
@@ -49,19 +68,23 @@ def queue_candidates(
                 "started_at": at,
                 "raised_at": at + timedelta(minutes=5),
                 "last_seen_at": at + timedelta(minutes=9),
-                "evidence": {"scene": scene, "crop": crop},
+                "evidence": pictures,
             }
             | changes,
         )
-        intake.take(
-            one, {"scene": folder / f"scene-{number}.jpg", "crop": folder / f"crop-{number}.jpg"}
-        )
+        intake.take(one, {role: folder / f"{role}-{number}.jpg" for role in pictures})
         ids.append(one.id)
     return ids
 
 
-def _picture(folder: Path, name: str, box: tuple[float, ...], at: datetime) -> FileRecord:
-    image = Pillow.new("RGB", (SIZE[0], SIZE[1] + STRIP), (120, 130, 140))
+def _picture(
+    folder: Path,
+    name: str,
+    box: tuple[float, ...],
+    at: datetime,
+    size: tuple[int, int] = (SIZE[0], SIZE[1] + STRIP),
+) -> FileRecord:
+    image = Pillow.new("RGB", size, (120, 130, 140))
     pen = ImageDraw.Draw(image)
     pen.rectangle(box, fill=(150, 60, 30))
     pen.text((4, SIZE[1] + 4), name, fill=(255, 255, 255))

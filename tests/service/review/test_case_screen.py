@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
-from queued import BEGIN, queue_candidates
+from queued import BEGIN, SIZE, queue_candidates
 from served_pages import ServedPages
 from sqlalchemy import select
 
@@ -111,6 +111,32 @@ def test_the_kind_is_changed_and_the_box_drawn_anew(
     decision = last_decision(pages, case_id)
     assert (decision.kind_before, decision.kind_after) == ("street_stall", "debris_pile")
     assert decision.box_after == pytest.approx([100, 100, 200, 150], abs=1.5)
+
+
+def test_boxes_are_in_pixels_of_the_frame_of_which_the_scene_is_a_smaller_copy(
+    reviewer: BrowserContext, pages: ServedPages, queue: Callable[..., list[str]]
+) -> None:
+    (case_id,) = queue(1, frame_size=(2 * SIZE[0], 2 * SIZE[1]), box=(200, 100, 300, 160))
+    page = reviewer.new_page()
+    page.goto("/ui/review")
+    assert on_screen(page) == case_id
+    drawn = page.locator("svg.jx-over rect.jx-box")
+    assert [drawn.get_attribute(name) for name in ("x", "y", "width", "height")] == [
+        "100",
+        "50",
+        "50",
+        "30",
+    ]
+    page.keyboard.press("b")
+    inside = drawn.bounding_box()
+    assert inside is not None
+    page.mouse.move(inside["x"] + inside["width"] / 2, inside["y"] + inside["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(inside["x"], inside["y"] + inside["height"] / 2, steps=4)
+    page.mouse.up()
+    page.keyboard.press("c")
+    wait_for_state(pages, case_id, CaseState.CONFIRMED)
+    assert last_decision(pages, case_id).box_after == pytest.approx([150, 100, 250, 160], abs=4)
 
 
 def test_the_reason_other_wants_a_note(

@@ -2,7 +2,8 @@
 const SMALLEST = 6;
 
 export const SceneView = {
-  props: { file: Object, box: Array, zone: Object, colour: String, label: String, editing: Boolean, t: Function },
+  // Boxes are in pixels of `frame`, of which the scene may be a smaller copy.
+  props: { file: Object, frame: Object, box: Array, zone: Object, colour: String, label: String, editing: Boolean, t: Function },
   emits: ["change"],
   data: () => ({ drag: null }),
   computed: {
@@ -13,9 +14,13 @@ export const SceneView = {
     outline() {
       return this.zone ? this.zone.points.map(([x, y]) => `${x * this.width},${y * this.height}`).join(" ") : "";
     },
+    scale() {
+      return this.frame ? [this.width / this.frame.width, this.height / this.frame.height] : [1, 1];
+    },
+    shown() { return this.box && this.box.map((value, i) => value * this.scale[i % 2]); },
     corners() {
-      if (!this.box) return [];
-      const [x1, y1, x2, y2] = this.box;
+      if (!this.shown) return [];
+      const [x1, y1, x2, y2] = this.shown;
       return [
         { name: "nw", x: x1, y: y1 }, { name: "ne", x: x2, y: y1 },
         { name: "sw", x: x1, y: y2 }, { name: "se", x: x2, y: y2 },
@@ -32,30 +37,31 @@ export const SceneView = {
       if (!this.editing) return;
       event.preventDefault();
       this.$refs.over.setPointerCapture(event.pointerId);
-      this.drag = { grip, from: this.place(event), box: this.box ? [...this.box] : null };
+      this.drag = { grip, from: this.place(event), box: this.shown && [...this.shown] };
     },
     move(event) {
       if (!this.drag) return;
       const [x, y] = this.place(event);
       const { grip, from, box } = this.drag;
-      if (grip === "new" || !box) return this.$emit("change", this.ordered([from[0], from[1], x, y]));
+      if (grip === "new" || !box) return this.change(this.ordered([from[0], from[1], x, y]));
       let [x1, y1, x2, y2] = box;
       if (grip === "all") {
         const dx = Math.min(Math.max(x - from[0], -x1), this.width - x2);
         const dy = Math.min(Math.max(y - from[1], -y1), this.height - y2);
-        return this.$emit("change", [x1 + dx, y1 + dy, x2 + dx, y2 + dy]);
+        return this.change([x1 + dx, y1 + dy, x2 + dx, y2 + dy]);
       }
       if (grip.includes("w")) x1 = x; else x2 = x;
       if (grip.includes("n")) y1 = y; else y2 = y;
-      return this.$emit("change", this.ordered([x1, y1, x2, y2]));
+      return this.change(this.ordered([x1, y1, x2, y2]));
     },
     end() {
       if (!this.drag) return;
       const before = this.drag.box;
       this.drag = null;
-      const box = this.box;
-      if (box && (box[2] - box[0] < SMALLEST || box[3] - box[1] < SMALLEST)) this.$emit("change", before);
+      const box = this.shown;
+      if (box && (box[2] - box[0] < SMALLEST || box[3] - box[1] < SMALLEST)) this.change(before);
     },
+    change(shown) { this.$emit("change", shown && shown.map((value, i) => value / this.scale[i % 2])); },
     ordered([x1, y1, x2, y2]) {
       return [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)];
     },
@@ -69,8 +75,8 @@ export const SceneView = {
         <template v-if="outline">
           <component :is="zone.closed ? 'polygon' : 'polyline'" :points="outline" class="jx-zone" :stroke-width="stroke" />
         </template>
-        <template v-if="box">
-          <rect :x="box[0]" :y="box[1]" :width="Math.max(0, box[2] - box[0])" :height="Math.max(0, box[3] - box[1])"
+        <template v-if="shown">
+          <rect :x="shown[0]" :y="shown[1]" :width="Math.max(0, shown[2] - shown[0])" :height="Math.max(0, shown[3] - shown[1])"
             class="jx-box" :stroke="colour" :stroke-width="stroke * 1.5" @pointerdown.stop="begin($event, 'all')" />
           <template v-if="editing">
             <rect v-for="one in corners" :key="one.name" class="jx-grip" :class="'jx-' + one.name" :fill="colour"
