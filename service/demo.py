@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from service.context import Service
 from service.settings import ServiceSettings
@@ -16,6 +17,14 @@ from vision.site import Camera, given_rules, load_site, merged_rules
 log = logging.getLogger(__name__)
 
 SCENES = ("street_demo", "site_demo")
+CITY: dict[str, Any] = {
+    "lon": 119.9740,
+    "lat": 31.8110,
+    "coord_sys": "wgs84",
+    "place": {"district": "示范区", "street": "示范街道", "unit": "示范城管中队"},
+}
+"""Where the drawn scenes stand: made up, for platforms take nothing without a place."""
+APART_DEG = 0.004
 SECONDS = 60.0
 SEED = 1
 
@@ -46,7 +55,7 @@ def show_demo(service: Service, scenes: Sequence[str] = SCENES, seconds: float =
         if drawing.exitcode != 0:
             log.error("the scene %s of the demo could not be drawn", scene)
             continue
-        for camera in _cameras(folder / "site.yaml"):
+        for camera in _cameras(folder / "site.yaml", scenes.index(scene)):
             _add(service, camera)
 
 
@@ -57,13 +66,15 @@ def draw(folder: Path, scene: str, seconds: float) -> None:
     make_demo(folder, [scene], seconds=seconds, seed=SEED, progress=_Silent())
 
 
-def _cameras(path: Path) -> list[Camera]:
-    """The cameras of a demo, each with its clip as source and the short dwells of the demo."""
+def _cameras(path: Path, number: int) -> list[Camera]:
+    """The cameras of a demo: clip as source, the short dwells of the demo, a place in the city."""
     site = load_site(path)
     return [
         Camera.model_validate(
             camera.model_dump(mode="json", by_alias=True, exclude_unset=True)
+            | CITY
             | {
+                "lon": CITY["lon"] + APART_DEG * number,
                 "source": (path.parent / "clips" / f"{camera.id}.mp4").absolute().as_uri(),
                 "rules": merged_rules(given_rules(site.rules), given_rules(camera.rules)),
             }

@@ -14,6 +14,7 @@ import numpy as np
 from vision.detect.detections import Detections
 from vision.evidence.privacy import mask_privacy
 from vision.frames.frame import Image
+from vision.observe.boxes import iou
 from vision.zones import Purpose, Zone
 
 HEAD_SHARE = 0.35
@@ -30,6 +31,11 @@ VEHICLES = frozenset(
     }
 )
 PERSONS = frozenset({"person", "rider", "pedestrian"})
+THINGS = frozenset({"street_stall", "debris_pile", "overflow_bin", "bin"})
+"""What vehicles are suspected in: the thing itself would be hidden from who decides about it."""
+SAME_IOU = 0.5
+SURER = 2.0
+"""No vehicle is where a thing of about the same box is so many times as likely."""
 
 _QUALITY = 90
 
@@ -68,12 +74,23 @@ def mask_people(image: Image, found: Detections) -> Image:
 
 def _readable_places(found: Detections, width: int, height: int) -> Sequence[Zone]:
     places: list[Zone] = []
-    for box, class_id in zip(found.xyxy.tolist(), found.class_id.tolist(), strict=True):
-        name = found.names[class_id]
+    seen = [
+        (found.names[class_id], confidence, (x1, y1, x2, y2))
+        for (x1, y1, x2, y2), class_id, confidence in zip(
+            found.xyxy.tolist(), found.class_id.tolist(), found.confidence.tolist(), strict=True
+        )
+    ]
+    things = [(confidence, box) for name, confidence, box in seen if name in THINGS]
+    for name, confidence, box in seen:
         x1, y1, x2, y2 = box
         if name in PERSONS:
             y2 = y1 + HEAD_SHARE * (y2 - y1)
         elif name in VEHICLES:
+            if any(
+                likely >= SURER * confidence and iou(thing, box) >= SAME_IOU
+                for likely, thing in things
+            ):
+                continue
             y1 += PLATE_TOP_SHARE * (y2 - y1)
         else:
             continue

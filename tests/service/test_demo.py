@@ -42,6 +42,7 @@ def test_a_drawn_scene_becomes_a_camera_once(tmp_path: Path, clock: FakeClock) -
     assert clip.stat().st_size > 0
     assert clip.is_relative_to(service.settings.camera_folders[0])
     assert given_rules(camera.rules)["debris_pile"]["dwell_s"] == 15
+    assert camera.lon is not None, "or no platform would take its cases"
     assert {zone.purpose for zone in camera.zones} >= {"carriageway", "footway"}
     show_demo(service, ["street_demo"], seconds=20)
     with database.read() as session:

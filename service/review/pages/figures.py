@@ -10,7 +10,7 @@ from nicegui import context, ui
 
 from service.api.middleware import PREFIX
 from service.dispatch.coordinates import Place, PlaceError, converted
-from service.reports.definitions import BANDS, COUNTS, RATES
+from service.reports.definitions import COUNTS, RATES
 from service.reports.figures import Dimension, Figures
 from service.reports.hot_spots import HotSpot
 from service.reports.html import COLUMNS, place_text
@@ -34,6 +34,8 @@ from vision.site import CoordSys
 
 SPANS: tuple[Span, ...] = get_args(Span)
 _GREY = "#8795a3"
+_AXIS_PX = 310
+"""Width of the narrowest chart between its ends, for labels that break."""
 _BLUE, _GREEN, _RED = "#2f9cc9", "#3aa655", "#d9605b"
 _MOST_ROWS = 100
 
@@ -382,7 +384,11 @@ def _bars(names: Sequence[str], series: Sequence[tuple[str, Sequence[int], str]]
             "axisLabel": {
                 "color": _GREY,
                 "interval": 0 if len(names) < 8 else "auto",
-                **({"width": 50, "overflow": "break"} if len(names) == len(BANDS) else {}),
+                **(
+                    {"width": _AXIS_PX // len(names), "overflow": "break"}
+                    if 0 < len(names) < 8
+                    else {}
+                ),
             },
             "axisLine": line,
         },

@@ -54,6 +54,28 @@ def test_heads_and_plates_are_hidden_and_the_rest_stays(
     assert np.array_equal(masked[:, 200:], image[:, 200:])
 
 
+@pytest.mark.parametrize(
+    ("car", "heap", "heap_box", "masked"),
+    [
+        (0.3, 0.9, (102, 42, 178, 198), False),
+        (0.6, 0.9, (102, 42, 178, 198), True),
+        (0.3, 0.9, (100, 150, 180, 200), True),
+    ],
+    ids=["surely a heap", "perhaps a car", "a heap before a car"],
+)
+def test_what_is_surely_something_else_is_not_hidden_as_a_vehicle(
+    car: float, heap: float, heap_box: tuple[float, float, float, float], masked: bool
+) -> None:
+    image = noise()
+    found = Detections(
+        xyxy=np.array([(100, 40, 180, 200), heap_box], np.float32),
+        confidence=np.array([car, heap], np.float32),
+        class_id=np.array([NAMES.index("car"), NAMES.index("debris_pile")], np.int64),
+        names=NAMES,
+    )
+    assert np.array_equal(mask_people(image, found), image) is not masked
+
+
 def test_every_class_with_a_head_or_a_plate_is_masked() -> None:
     with_neither = {
         *("bicycle", "street_stall", "debris_pile", "overflow_bin", "bin"),
