@@ -16,8 +16,6 @@ from datetime import datetime
 from typing import Any, cast
 
 import httpx
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -120,6 +118,8 @@ class OidcProvider:
         Raises:
             OidcError: The provider does not answer, or its answer is not what it must be.
         """
+        from authlib.integrations.base_client import OAuthError
+
         try:
             with self._client() as client:
                 token = client.fetch_token(
@@ -186,6 +186,9 @@ class OidcProvider:
         return found
 
     def _client(self) -> Any:
+        # Imported here: its deprecation warning is none of the business of other commands.
+        from authlib.integrations.httpx_client import OAuth2Client
+
         return OAuth2Client(
             client_id=self._settings.client_id,
             client_secret=self._settings.client_secret.get_secret_value(),

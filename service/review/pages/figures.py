@@ -34,7 +34,7 @@ from vision.site import CoordSys
 
 SPANS: tuple[Span, ...] = get_args(Span)
 _GREY = "#8795a3"
-_AXIS_PX = 310
+_AXIS_PX = 340
 """Width of the narrowest chart between its ends, for labels that break."""
 _BLUE, _GREEN, _RED = "#2f9cc9", "#3aa655", "#d9605b"
 _MOST_ROWS = 100
@@ -383,6 +383,7 @@ def _bars(names: Sequence[str], series: Sequence[tuple[str, Sequence[int], str]]
             "data": list(names),
             "axisLabel": {
                 "color": _GREY,
+                "fontSize": 11,
                 "interval": 0 if len(names) < 8 else "auto",
                 **(
                     {"width": _AXIS_PX // len(names), "overflow": "break"}
