@@ -12,8 +12,9 @@ from served_pages import ServedPages, serving_pages
 from service.store.tables import Role
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser for a module: while it is there, nothing else can have an event loop."""
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("no chromium on this machine")
