@@ -96,30 +96,53 @@ def draw_scene(folder: Path, form: Form | None = None) -> Scene:
     known = folder / "zones.json"
     if known.exists():
         return Scene(clips, json.loads(known.read_text()))
-    drawn = folder / "street.mp4"
+    street = draw_street(folder / "street.mp4", form.size)
+    for what, frames in street.frames.items():
+        _encode(clips[what], frames, form)
+    known.write_text(json.dumps(street.zones))
+    return Scene(clips, street.zones)
+
+
+@dataclass(frozen=True, eq=False)
+class Street:
+    """The drawn street as pictures.
+
+    Attributes:
+        frames: By what they show, the same seconds of the street: ``(h, w, 3)`` uint8 BGR.
+        zones: Its zones, as a camera has them.
+    """
+
+    frames: dict[str, list[Image]]
+    zones: list[dict[str, Any]]
+
+
+def draw_street(drawn: Path, size: tuple[int, int]) -> Street:
+    """Draw the street, and set each thing into the seconds in which it is empty.
+
+    Args:
+        drawn: MP4 file that it is drawn into.
+        size: ``(width, height)`` in pixels.
+    """
     preset = load_preset(PRESET)
     later = [
         cue if cue.start_s is None else cue.model_copy(update={"start_s": cue.start_s + LATER_S})
         for cue in preset.script
     ]
     preset = preset.model_copy(update={"script": tuple(later)})
-    truth = render_clip(preset, SEED, drawn, duration_s=DRAWN_S, fps=RATE, size=form.size)
+    truth = render_clip(preset, SEED, drawn, duration_s=DRAWN_S, fps=RATE, size=size)
     frames = list(_frames(drawn))
     free = frames[round(FREE_S[0] * RATE) : round(FREE_S[1] * RATE)]
-    _encode(clips[EMPTY], free, form)
+    shown = {EMPTY: free}
     for kind, (from_s, to_s) in THINGS.items():
         event = next(one for one in truth.events if one.kind == kind)
-        box = _wider(event.box, form.size)
+        box = _wider(event.box, size)
         standing = frames[round(from_s * RATE) : round(to_s * RATE)]
-        shown = []
+        shown[kind] = []
         for frame, patch in zip(free, itertools.cycle(standing), strict=False):
             with_thing = frame.copy()
             with_thing[box] = patch[box]
-            shown.append(with_thing)
-        _encode(clips[kind], shown, form)
-    zones = [zone.model_dump(mode="json") for zone in truth.zones]
-    known.write_text(json.dumps(zones))
-    return Scene(clips, zones)
+            shown[kind].append(with_thing)
+    return Street(shown, [zone.model_dump(mode="json") for zone in truth.zones])
 
 
 def script_of(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from service.command_line import ConfigOption, settings_of
 from vision.cli import console
 from vision.errors import ConfigError
 from vision.files import write_atomically
@@ -22,10 +23,7 @@ def figures(
     quarter: Annotated[str | None, typer.Option(help="Quarterly review: 2026-Q2.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
     language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="service.yaml; variables JIEXU_... win over it."),
-    ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Write figures as a page and as a workbook, and print the rates."""
     from zoneinfo import ZoneInfo
@@ -36,7 +34,6 @@ def figures(
     from service.reports.window import window_of
     from service.reports.wording import Language, Wording
     from service.reports.xlsx import write_xlsx
-    from service.settings import load_settings
     from service.store.database import Database
     from service.store.migrate import is_current
 
@@ -47,7 +44,7 @@ def figures(
     if language not in languages:
         raise ConfigError("--language: zh or en")
     chosen = languages[language]
-    settings = load_settings(config)
+    settings = settings_of(config)
     window = window_of(given[0], ZoneInfo(settings.timezone))
     database = Database(settings.database_url)
     if not is_current(database):

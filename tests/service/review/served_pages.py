@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from dispatch_rig import free_port
 from playwright.sync_api import BrowserContext
 
 from service.auth.users import add_user, find_user
@@ -63,9 +63,7 @@ def serving_pages(folder: Path, **settings: str) -> Iterator[ServedPages]:
         folder: Data folder.
         settings: Further settings, by the names of their variables without ``JIEXU_``.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     variables = {f"JIEXU_{name.upper()}": value for name, value in settings.items()}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import av
 import cv2
 import httpx
 import numpy as np
@@ -20,11 +19,10 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from served_pages import ServedPages, serving_pages
 from sqlalchemy import select
 
+from benchmarks.chaos_world import EMPTY, draw_street
 from service.auth.keys import add_key
 from service.store.tables import CaseRow, Role, Scope
 from vision.frames.frame import Image
-from vision.learn.scenes.clip import render_clip
-from vision.learn.scenes.preset import load_preset
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -71,24 +69,8 @@ class Street:
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Street:
-    clip = tmp_path_factory.mktemp("street") / "street.mp4"
-    preset = load_preset("street_demo")
-    later = tuple(
-        cue if cue.start_s is None else cue.model_copy(update={"start_s": cue.start_s + 10})
-        for cue in preset.script
-    )
-    preset = preset.model_copy(update={"script": later})
-    truth = render_clip(preset, 1, clip, duration_s=28, fps=2, size=SIZE)
-    with av.open(str(clip)) as reader:
-        frames = [frame.to_ndarray(format="bgr24") for frame in reader.decode(video=0)]
-    heap = next(event for event in truth.events if event.kind == "debris_pile")
-    x1, y1, x2, y2 = (round(value) for value in heap.box)
-    there = slice(y1 - 8, y2 + 8), slice(x1 - 12, x2 + 12)
-    empty = frames[1:9]
-    with_heap = [frame.copy() for frame in empty]
-    for frame in with_heap:
-        frame[there] = frames[-2][there]
-    return Street(empty, with_heap, [zone.model_dump(mode="json") for zone in truth.zones])
+    drawn = draw_street(tmp_path_factory.mktemp("street") / "street.mp4", SIZE)
+    return Street(drawn.frames[EMPTY], drawn.frames["debris_pile"], drawn.zones)
 
 
 @pytest.fixture(scope="module")
