@@ -46,14 +46,15 @@ async def build(visit: Visit) -> None:
     list_ = _List(visit, query.get("kind"), query.get("camera"))
     cameras = await visit.ask(Role.VIEWER, lambda: _cameras(visit))
     list_.filters(cameras)
-    with tag("div", aria_live="polite"):
-        await list_.show()
 
     async def hear(types: frozenset[str]) -> None:
         if any(one.startswith("case.") for one in types):
             await list_.show.refresh()
 
+    # Before the list is read: what happens once it is shown is heard.
     context.client.on_delete(visit.feed.listen(hear))
+    with tag("div", aria_live="polite"):
+        await list_.show()
 
 
 class _List:
