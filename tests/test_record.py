@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from vision.errors import InputError
 from vision.evidence.manifest import Evidence, EvidenceFile
+from vision.observe.sighting import Dwell
 from vision.record import (
     ModelRecord,
     SourceRecord,
@@ -94,9 +95,16 @@ def test_what_rests_on_an_experimental_class_or_a_composition_says_so(
     assert (line["basis"], line["class_names"]) == (basis, list(classes))
 
 
+def test_the_dwell_ledger_is_told_and_its_absence_too() -> None:
+    kept = dataclasses.replace(VIOLATION, dwell=Dwell(60.0004, 7.5, 0.0))
+    line = json.loads(dump_violation(record(kept)))
+    assert line["dwell"] == {"observed_s": 60.0, "bridged_s": 7.5, "unknown_s": 0.0}
+    assert json.loads(dump_violation(record()))["dwell"] is None
+
+
 def test_a_line_of_an_earlier_version_is_read() -> None:
     line = json.loads(dump_violation(record()))
-    for field in ("basis", "class_names", "experimental", "noticed_s", "verification"):
+    for field in ("basis", "class_names", "experimental", "noticed_s", "verification", "dwell"):
         del line[field]
     old = record().model_copy(update={"noticed_s": None, "verification": None})
     assert ViolationRecord.model_validate(line) == old

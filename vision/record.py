@@ -15,6 +15,7 @@ from pydantic import ValidationError as PydanticError
 from vision.errors import InputError
 from vision.evidence.manifest import Evidence, EvidenceFile
 from vision.files import write_atomically
+from vision.observe.sighting import Dwell
 from vision.rules.finding import Basis, Earlier, EndReason, Verification, Violation
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -102,6 +103,23 @@ class SourceRecord(_Part):
     sha256: Sha256
 
 
+class DwellRecord(_Part):
+    """Where the seconds between start and last sight of a violation went.
+
+    The three add up to no more than ``last_seen_s`` less ``start_s``; of what is left, between the
+    start and the first look, no look tells.
+
+    Attributes:
+        observed_s: Seen at both ends of the pause between two looks.
+        bridged_s: Hidden or missed, and seen again.
+        unknown_s: The camera could not see.
+    """
+
+    observed_s: Annotated[Seconds, Field(ge=0.0)]
+    bridged_s: Annotated[Seconds, Field(ge=0.0)]
+    unknown_s: Annotated[Seconds, Field(ge=0.0)]
+
+
 class ViolationRecord(_Part):
     """One line of ``violations.jsonl``.
 
@@ -138,6 +156,8 @@ class ViolationRecord(_Part):
         permit_id: Permit outside whose hours it was.
         recurrence_of: Id of the violation of this kind that ended at this place not long before.
         recurrences: How many went before it in that way.
+        dwell: How much of its time it was seen; ``None`` in older runs, and for dust, hoardings
+            and stalls known by their parts, of which no ledger is kept.
         evidence: Files that show it.
         model: Model that detected.
         rule: Rule that held.
@@ -172,6 +192,7 @@ class ViolationRecord(_Part):
     permit_id: str | None = None
     recurrence_of: str | None = None
     recurrences: Annotated[int, Field(ge=0)] = 0
+    dwell: DwellRecord | None = None
     evidence: EvidenceRecord
     model: ModelRecord
     rule: RuleRecord
@@ -281,11 +302,16 @@ def record_of(
         if violation.recurrence_of is None
         else _id_of(source.sha256, violation, violation.recurrence_of),
         recurrences=violation.recurrences,
+        dwell=None if violation.dwell is None else _dwell(violation.dwell),
         evidence=EvidenceRecord(**files),
         model=model,
         rule=RuleRecord(name=violation.rule_name, settings=dict(violation.rule_settings)),
         source=source,
     )
+
+
+def _dwell(ledger: Dwell) -> DwellRecord:
+    return DwellRecord(**ledger._asdict())
 
 
 def _file(file: EvidenceFile) -> FileRecord:

@@ -16,11 +16,19 @@ from service.api.fields import Id, InOrder, States, Text, narrowing_of
 from service.api.paging import Cursor, Limit, PageBody, cursor_of, position_of
 from service.api.problem import answers, not_found
 from service.api.security import Origin, Reader, TheService
+from service.api.violations import ViolationBody, violation_body
 from service.cases.deadlines import LimitClock
 from service.cases.pages import Narrowing, case_page
 from service.cases.sameness import cases_at_place, links_of
 from service.evidence import access
-from service.store.tables import CaseRow, CaseState, CaseStepRow, EvidenceRow, Stage
+from service.store.tables import (
+    CaseRow,
+    CaseState,
+    CaseStepRow,
+    EvidenceRow,
+    Stage,
+    ViolationRow,
+)
 from vision.rules.kinds import KINDS
 
 router = APIRouter(prefix="/cases", tags=["cases"], responses=answers(401, 403))
@@ -149,6 +157,19 @@ def get_history(case_id: Id, service: TheService, _who: Reader) -> list[StepBody
             )
             for row in session.scalars(query)
         ]
+
+
+@router.get("/{case_id}/violations", responses=answers(404))
+def list_violations_of(case_id: Id, service: TheService, _who: Reader) -> list[ViolationBody]:
+    """What was seen that is this case, oldest first, with the dwell ledger of each."""
+    query = (
+        select(ViolationRow)
+        .where(ViolationRow.case_id == case_id)
+        .order_by(ViolationRow.raised_at, ViolationRow.id)
+    )
+    with service.database.read() as session:
+        _find(session, case_id)
+        return [violation_body(row) for row in session.scalars(query)]
 
 
 class ClassBody(BaseModel):

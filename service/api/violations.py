@@ -38,7 +38,9 @@ def list_violations(
     after = position_of(cursor)
     with service.database.read() as session:
         page = violation_page(session, narrowing, limit=limit, after=after, order=order)
-    return PageBody(items=[_body(row) for row in page.rows], next_cursor=cursor_of(page.next))
+    return PageBody(
+        items=[violation_body(row) for row in page.rows], next_cursor=cursor_of(page.next)
+    )
 
 
 @router.get("/{violation_id}", responses=answers(404))
@@ -48,8 +50,9 @@ def get_violation(violation_id: Id, service: TheService, _who: Reader) -> Violat
         row = session.get(ViolationRow, violation_id)
     if row is None:
         raise not_found("violation")
-    return _body(row)
+    return violation_body(row)
 
 
-def _body(row: ViolationRow) -> ViolationBody:
+def violation_body(row: ViolationRow) -> ViolationBody:
+    """A violation, for an answer."""
     return ViolationBody(case_id=row.case_id, record=ViolationRecord.model_validate(row.record))

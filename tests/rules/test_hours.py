@@ -12,6 +12,7 @@ from scripted import at, every, look, seen
 from vision.calendars import load_calendar
 from vision.observe.look import Look
 from vision.observe.memory import SightingMemory
+from vision.observe.sighting import Dwell
 from vision.rules.finding import Violation
 from vision.rules.judge import Judge
 from vision.rules.registry import build_rules
@@ -144,6 +145,15 @@ class TestZonesByTheClock:
     def test_the_dwell_counts_from_the_opening(self):
         (one,) = judge(stands("2026-06-03 05:00", CAR, 4 * HOUR_S), [self.BY_DAY])
         assert (one.start_s, one.noticed_s) == (2 * HOUR_S, 2 * HOUR_S + 300)
+
+    def test_the_ledger_counts_from_the_opening(self):
+        looks = [
+            one
+            for one in stands("2026-06-03 05:00", CAR, 4 * HOUR_S)
+            if not 1800 < one.time_s < HOUR_S and not 3 * HOUR_S < one.time_s < 3.5 * HOUR_S
+        ]
+        (one,) = judge(looks, [self.BY_DAY])
+        assert one.dwell == Dwell(observed_s=1.5 * HOUR_S, unknown_s=0.5 * HOUR_S)
 
     def test_at_night_the_car_may_stand_there(self):
         assert judge(stands("2026-06-03 20:00", CAR, 8 * HOUR_S), [self.BY_DAY]) == []

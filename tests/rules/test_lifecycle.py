@@ -11,6 +11,7 @@ from scripted import START, at, every, look, seen
 
 from vision.observe.look import Health
 from vision.observe.memory import MemorySettings, SightingMemory
+from vision.observe.sighting import Dwell
 from vision.rules.judge import Judge
 from vision.rules.kinds import KINDS
 from vision.rules.lifecycle import Step
@@ -89,6 +90,44 @@ class TestStartAndEnd:
         show(judge, every(10, 110, 300))
         assert len(judge.take_over()) == 1
         assert judge.finish() == []
+
+
+class TestDwell:
+    """Seconds seen, hidden and unknown are kept apart, up to the last sight."""
+
+    def test_the_ledger_tells_where_the_seconds_went(self):
+        judge = stall_judge()
+        show(judge, every(10, 0, 100), STALL)
+        show(judge, every(10, 110, 150), BUS)
+        show(judge, every(10, 160, 200), STALL)
+        show(judge, every(10, 210, 250), health=Health.BLACK)
+        show(judge, every(10, 260, 300), STALL)
+        (one,) = judge.finish()
+        assert one.dwell == Dwell(observed_s=180, bridged_s=60, unknown_s=60)
+        assert one.dwell.total_s == one.last_seen_s - one.start_s
+
+    def test_what_comes_after_the_last_sight_is_no_dwell(self):
+        judge = stall_judge()
+        show(judge, every(10, 0, 100), STALL)
+        show(judge, every(10, 110, 150), BUS)
+        assert judge.violations[0].dwell == Dwell(observed_s=100)
+
+    def test_what_was_lost_and_found_keeps_its_ledger(self):
+        judge = stall_judge(TestHidden.FORGETFUL)
+        show(judge, every(10, 0, 100), STALL)
+        show(judge, every(10, 110, 1000), BUS)
+        show(judge, every(10, 1010, 1100), STALL)
+        (one,) = judge.finish()
+        assert one.dwell == Dwell(observed_s=190, unknown_s=910)
+        assert one.dwell.total_s == one.last_seen_s - one.start_s
+
+    def test_the_ledger_survives_a_restart(self):
+        whole, first, again = stall_judge(), stall_judge(), stall_judge()
+        show(whole, every(10, 0, 100), STALL)
+        show(first, every(10, 0, 60), STALL)
+        again.restore(json.loads(json.dumps(first.state())))
+        show(again, every(10, 70, 100), STALL)
+        assert again.violations[0].dwell == whole.violations[0].dwell == Dwell(observed_s=100)
 
 
 class TestHidden:

@@ -27,6 +27,22 @@ class Dwell(NamedTuple):
         """All seconds since the first look."""
         return self.observed_s + self.bridged_s + self.unknown_s
 
+    def since(self, earlier: Dwell) -> Dwell:
+        """What has been entered since the ledger stood at ``earlier``."""
+        return Dwell(
+            self.observed_s - earlier.observed_s,
+            self.bridged_s - earlier.bridged_s,
+            self.unknown_s - earlier.unknown_s,
+        )
+
+    def and_then(self, later: Dwell) -> Dwell:
+        """This ledger and a later one in one."""
+        return Dwell(
+            self.observed_s + later.observed_s,
+            self.bridged_s + later.bridged_s,
+            self.unknown_s + later.unknown_s,
+        )
+
 
 class Sighting(Protocol):
     """One sighting as it is known after a look: a :class:`Snapshot`, or the memory's own record.

@@ -135,7 +135,10 @@ class AbandonedVehicle(StandingRule):
                     words += self._told_by(sighting)
                 if _is_non_motor(sighting):
                     words.append("non_motor")
-                findings.append(finding_of(sighting, zone, words, wrong_since_s=since_s))
+                dwell = self._dwells.dwell(sighting, zone, since_s)
+                findings.append(
+                    finding_of(sighting, zone, words, dwell=dwell, wrong_since_s=since_s)
+                )
                 held[sighting.id] = zone.id
             elif (place := self._held.zone_of(sighting)) is not None:
                 zone = next(zone for zone in self._zones if zone.id == place)

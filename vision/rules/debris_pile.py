@@ -151,7 +151,13 @@ class DebrisPile(StandingRule):
                 matter = self._matter(sighting)
                 signs = ["dwell", *["growing"] * grown, *([matter] if matter else [])]
                 findings.append(
-                    finding_of(sighting, place.zone, signs, wrong_since_s=place.since_s)
+                    finding_of(
+                        sighting,
+                        place.zone,
+                        signs,
+                        dwell=self._dwells.dwell(sighting, place.zone, place.since_s),
+                        wrong_since_s=place.since_s,
+                    )
                 )
                 held[sighting.id] = place.zone.id
             elif earlier is not None:

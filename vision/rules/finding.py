@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Protocol
 
 from vision.observe.look import Look
-from vision.observe.sighting import Box, Sighting
+from vision.observe.sighting import Box, Dwell, Sighting
 
 Basis = Literal["class", "composition"]
 """A class of the model says so itself, or several classes found together suggest it."""
@@ -51,6 +51,8 @@ class Finding(NamedTuple):
         class_names: Classes of the detections that it rests on.
         permit_id: Permit outside whose hours it holds.
         relief: Why the rule does not hold for ``key`` now; ``since_s`` is then from when on.
+        dwell: Where the seconds between ``since_s`` and ``last_seen_s`` went, as far as looks
+            tell; ``None`` where the rule keeps no ledger.
     """
 
     key: str
@@ -65,6 +67,7 @@ class Finding(NamedTuple):
     class_names: tuple[str, ...] = ()
     permit_id: str | None = None
     relief: Relief | None = None
+    dwell: Dwell | None = None
 
 
 def relieved(key: str, zone_id: str, why: Relief, *, since_s: float, last_seen_s: float) -> Finding:
@@ -174,6 +177,8 @@ class Violation:
         permit_id: Permit outside whose hours it held.
         recurrence_of: The violation of this kind that ended at this place not long before.
         recurrences: How many went before it in that way.
+        dwell: Where the seconds between ``start_s`` and ``last_seen_s`` went, as far as looks
+            tell: the three parts may add up to less. ``None`` where no ledger is kept.
     """
 
     kind: str
@@ -201,6 +206,7 @@ class Violation:
     permit_id: str | None = None
     recurrence_of: Earlier | None = None
     recurrences: int = 0
+    dwell: Dwell | None = None
 
     def but(self, **changes: Any) -> Violation:
         """The same but for some fields, as by :func:`dataclasses.replace`, at a fifth of its cost.

@@ -8,7 +8,7 @@ times, or when what is there may be there. Hidden, blurred, given up by the memo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from vision.observe.boxes import area, as_array, intersections, iou, scaled
 from vision.observe.families import FLAT
 from vision.observe.look import Affine, Look, carried_box, inverse
-from vision.observe.sighting import Box, Sighting
+from vision.observe.sighting import Box, Dwell, Sighting
 from vision.rules.finding import (
     Earlier,
     EndReason,
@@ -85,6 +85,7 @@ class _Case:
         lost: Its sighting was given up without having been seen to leave.
         clear_s: Seconds of clear view in which its place has been in order.
         clear_looks: Looks of them.
+        before: Ledger of what its thing was known as before it was lost and found again.
     """
 
     violation: Violation
@@ -96,6 +97,7 @@ class _Case:
     lost: bool = False
     clear_s: float = 0.0
     clear_looks: int = 0
+    before: Dwell = field(default_factory=Dwell)
 
 
 @dataclass(frozen=True)
@@ -327,6 +329,7 @@ class Lives:
             ):
                 del self._cases[other_key]
                 case.lost = False
+                case.before = _until_found(case.violation, finding)
                 return case
         return None
 
@@ -362,6 +365,8 @@ class Lives:
             changes["basis"] = finding.basis
         if known.permit_id is None:
             changes["permit_id"] = finding.permit_id
+        if finding.dwell is not None and finding.last_seen_s >= look.time_s:
+            changes["dwell"] = case.before.and_then(finding.dwell)
         if better:
             changes |= {
                 "box": self._in_frame(finding.box),
@@ -468,6 +473,12 @@ class Lives:
         if self._past:
             oldest = look.timestamp - timedelta(days=366)
             self._past = [past for past in self._past if past.ended_at >= oldest]
+
+
+def _until_found(lost: Violation, finding: Finding) -> Dwell:
+    """Ledger of what was lost, until it was found again: nobody knows of the time between."""
+    between_s = max(0.0, finding.since_s - lost.last_seen_s)
+    return (lost.dwell or Dwell()).and_then(Dwell(unknown_s=between_s))
 
 
 def _is_low(kind: str) -> bool:

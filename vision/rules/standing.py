@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from vision.observe.look import Look
-from vision.observe.sighting import Sighting
+from vision.observe.sighting import Dwell, Sighting
 from vision.rules.finding import Finding, Relief, relieved
 from vision.rules.hours import ALWAYS, Hours
 from vision.rules.places import StandsIn
@@ -87,8 +87,8 @@ def has_stood(sighting: Sighting, dwell_s: float, min_observed_share: float) -> 
 class WindowDwells:
     """Dwells in windows: seconds count from when a thing may no longer stand where it does.
 
-    The memory's ledger runs from first sight, so what it had observed when a window opened is
-    noted at the first look inside it.
+    The memory's ledger runs from first sight, so what it held when a window opened is noted at the
+    first look inside it.
     """
 
     SAME_S = 60.0
@@ -96,7 +96,7 @@ class WindowDwells:
 
     def __init__(self) -> None:
         """Start with nothing noted."""
-        self._noted: dict[tuple[int, str], tuple[float, float]] = {}
+        self._noted: dict[tuple[int, str], tuple[float, Dwell]] = {}
 
     def has_stood(
         self,
@@ -120,14 +120,21 @@ class WindowDwells:
         key = (sighting.id, zone.id)
         noted = self._noted.get(key)
         if noted is None or abs(noted[0] - since_s) > self.SAME_S:
-            noted = self._noted[key] = (since_s, sighting.dwell.observed_s)
-        observed_s = sighting.dwell.observed_s - noted[1]
+            noted = self._noted[key] = (since_s, sighting.dwell)
+        observed_s = sighting.dwell.observed_s - noted[1].observed_s
         return (
             sighting.standing
             and not sighting.in_doubt
             and stood_s(sighting, noted[0]) >= dwell_s
             and observed_s >= min_observed_share * dwell_s
         )
+
+    def dwell(self, sighting: Sighting, zone: Zone, since_s: float) -> Dwell:
+        """Ledger of a sighting since a stream time for which :meth:`has_stood` was asked."""
+        noted = self._noted.get((sighting.id, zone.id))
+        if noted is None or since_s <= sighting.first_seen_s:
+            return sighting.dwell
+        return sighting.dwell.since(noted[1])
 
     def keep(self, sightings: Sequence[Sighting]) -> None:
         """Forget all sightings but those of these that have not ended."""
@@ -137,13 +144,13 @@ class WindowDwells:
 
     def state(self) -> list[list[Any]]:
         """What is noted, in plain types."""
-        return [[*key, *noted] for key, noted in self._noted.items()]
+        return [[*key, since_s, *dwell] for key, (since_s, dwell) in self._noted.items()]
 
     def restore(self, state: Sequence[Sequence[Any]]) -> None:
         """Go on from a :meth:`state`."""
         self._noted = {
-            (sighting_id, zone_id): (since_s, observed_s)
-            for sighting_id, zone_id, since_s, observed_s in state
+            (sighting_id, zone_id): (since_s, Dwell(*dwell))
+            for sighting_id, zone_id, since_s, *dwell in state
         }
 
 
@@ -272,6 +279,7 @@ def finding_of(
     zone: Zone,
     signs: Sequence[str],
     *,
+    dwell: Dwell,
     wrong_since_s: float = ALWAYS,
     permit_id: str | None = None,
 ) -> Finding:
@@ -281,6 +289,7 @@ def finding_of(
         sighting: The sighting.
         zone: Where it is wrong.
         signs: What speaks for it.
+        dwell: Its ledger since it is wrong there.
         wrong_since_s: Stream time from which it may not stand there; wrong since it was first seen
             there without it.
         permit_id: Permit outside whose hours it is.
@@ -296,4 +305,5 @@ def finding_of(
         signs=tuple(signs),
         class_names=(sighting.class_name,),
         permit_id=permit_id,
+        dwell=dwell,
     )

@@ -97,7 +97,10 @@ class StandingObject(StandingRule):
             else:
                 since_s = self._hours.in_force_since_s(zone, look)
                 if self._has_stood(sighting, zone, since_s):
-                    findings.append(finding_of(sighting, zone, ["dwell"], wrong_since_s=since_s))
+                    dwell = self._dwells.dwell(sighting, zone, since_s)
+                    findings.append(
+                        finding_of(sighting, zone, ["dwell"], dwell=dwell, wrong_since_s=since_s)
+                    )
                     held[sighting.id] = zone.id
                 elif earlier is not None:
                     held[sighting.id] = earlier

@@ -254,6 +254,7 @@ class StreetStall(StandingRule):
             sighting,
             place.zone,
             place.signs,
+            dwell=self._dwells.dwell(sighting, place.zone, place.since_s),
             wrong_since_s=place.since_s,
             permit_id=place.permit_id,
         )

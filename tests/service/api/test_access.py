@@ -43,6 +43,7 @@ ACCESS: dict[str, tuple[Role | str | None, Scope | None]] = {
     "GET /api/v1/cases/{case_id}": (VIEWER, READ),
     "GET /api/v1/cases/{case_id}/history": (VIEWER, READ),
     "GET /api/v1/cases/{case_id}/related": (VIEWER, READ),
+    "GET /api/v1/cases/{case_id}/violations": (VIEWER, READ),
     "GET /api/v1/cases/{case_id}/class": (VIEWER, READ),
     "GET /api/v1/cases/{case_id}/evidence": (VIEWER, READ),
     "POST /api/v1/cases/{case_id}/claim": (REVIEWER, None),

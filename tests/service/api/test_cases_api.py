@@ -13,7 +13,7 @@ from service.api.evidence import byte_range
 from service.api.problem import Problem
 from service.cases.intake import Intake
 from service.evidence.links import Grant, Signer
-from service.store.tables import Role, Scope, Variant
+from service.store.tables import Role, Scope, Variant, ViolationRow
 
 
 def masked(data: bytes, _media_type: str) -> bytes:
@@ -241,3 +241,26 @@ def test_a_file_that_is_gone_is_said_to_be(serving: Serving) -> None:
     service = serving.service
     service.files.remove(f"{Variant.MASKED}/{found['sha256'][:2]}/{found['sha256']}.jpg")
     assert serving.anyone().get(found["link"]["url"]).status_code == 410
+
+
+def test_the_violations_of_a_case_tell_how_much_was_seen(serving: Serving, intake: Intake) -> None:
+    dwell = {"observed_s": 50.0, "bridged_s": 10.0, "unknown_s": 0.0}
+    intake.take(record(0), {})
+    intake.take(
+        record(1, box=record(0).box, raised_at=CREATED_AT + timedelta(hours=1), dwell=dwell), {}
+    )
+    answer = serving.user(Role.VIEWER).get("/api/v1/cases/violation-0/violations")
+    told = [(one["case_id"], one["record"]["id"], one["record"]["dwell"]) for one in answer.json()]
+    assert told == [("violation-0", "violation-0", None), ("violation-0", "violation-1", dwell)]
+    assert serving.user(Role.VIEWER).get("/api/v1/cases/none/violations").status_code == 404
+
+
+def test_a_violation_kept_by_an_older_version_has_no_ledger(
+    serving: Serving, intake: Intake
+) -> None:
+    intake.take(record(0), {})
+    with serving.service.database.write() as session:
+        row = session.get_one(ViolationRow, "violation-0")
+        row.record = {name: value for name, value in row.record.items() if name != "dwell"}
+    answer = serving.user(Role.VIEWER).get("/api/v1/violations/violation-0")
+    assert answer.json()["record"]["dwell"] is None
