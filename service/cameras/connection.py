@@ -28,6 +28,7 @@ class Connection:
         detail: The same in words.
         retry_s: When the next try is due.
         failures: Tries in a row that failed.
+        down_since_s: When the first of them failed.
         reconnects: How often pictures came again after a failure.
     """
 
@@ -38,12 +39,14 @@ class Connection:
     detail: str = ""
     retry_s: float | None = None
     failures: int = 0
+    down_since_s: float | None = None
     reconnects: int = 0
 
     def start(self, now_s: float) -> None:
         """Be tried from now on."""
         if self.state is SourceState.STOPPED:
-            self.failure, self.detail, self.failures = None, "", 0
+            self.failure, self.detail = None, ""
+            self._forget_failures()
             self._enter(SourceState.WAITING, now_s)
             self.retry_s = now_s
 
@@ -64,19 +67,21 @@ class Connection:
             self.failure, self.detail = None, ""
             self._enter(SourceState.LIVE, now_s)
         elif self.state is SourceState.LIVE and now_s - self.since_s >= STEADY_S:
-            self.failures = 0
+            self._forget_failures()
 
     def failed(self, kind: FailureKind, detail: str, now_s: float) -> None:
         """A try or a live connection failed."""
         if self.state not in (SourceState.CONNECTING, SourceState.LIVE):
             return
         if self.state is SourceState.LIVE and now_s - self.since_s >= STEADY_S:
-            self.failures = 0
+            self._forget_failures()
         self.failures += 1
+        if self.down_since_s is None:
+            self.down_since_s = now_s
         self.failure, self.detail = kind, detail
         policy = POLICIES[kind]
         self._enter(SourceState.NEEDS_OPERATOR if policy.operator else SourceState.WAITING, now_s)
-        self.retry_s = now_s + policy.wait_s(self.failures, self.rng)
+        self.retry_s = now_s + policy.wait_s(self.failures, now_s - self.down_since_s, self.rng)
 
     def interrupted(self, now_s: float) -> None:
         """It lost its reader through no fault of its own: it is tried again at once."""
@@ -93,6 +98,9 @@ class Connection:
     def stop(self, now_s: float) -> None:
         """Be tried no more."""
         self._enter(SourceState.STOPPED, now_s)
+
+    def _forget_failures(self) -> None:
+        self.failures, self.down_since_s = 0, None
 
     def _enter(self, state: SourceState, now_s: float) -> None:
         self.state, self.since_s, self.retry_s = state, now_s, None

@@ -44,32 +44,47 @@ class RetryPolicy:
         operator: Tries do not mend it: the operator must. It is still tried, every ``most_s``, for
             the fault may have been at the other end. A wrong password is tried seldom, because
             cameras lock accounts after a few.
+        early_s: Longest wait of a brief outage, which mends itself; beyond it a wait is no longer
+            than :data:`OUTAGE_SHARE` of the outage. ``None`` where that is not to be hoped for.
     """
 
     first_s: float
     most_s: float
     operator: bool = False
+    early_s: float | None = None
 
-    def wait_s(self, failures: int, rng: random.Random) -> float:
-        """Seconds until the next try after so many failures in a row, at least one.
+    def wait_s(self, failures: int, down_s: float, rng: random.Random) -> float:
+        """Seconds until the next try.
 
         Waits double up to the longest and are spread evenly over their upper half, so that the
         cameras behind a gateway that came back do not all connect at once.
+
+        Args:
+            failures: Failures in a row, at least one.
+            down_s: Seconds since the first of them.
+            rng: Spreads the wait.
         """
         longest = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 32))
+        if self.early_s is not None:
+            longest = min(longest, max(self.early_s, OUTAGE_SHARE * down_s))
         return longest * rng.uniform(0.5, 1.0)
 
 
-_SOON = RetryPolicy(1.0, 60.0)
+OUTAGE_SHARE = 0.1
+"""Whoever was away for so long is looked for no more seldom than every so much of that."""
+
+_SOON = RetryPolicy(1.0, 60.0, early_s=8.0)
 _SLOWLY = RetryPolicy(15.0, 600.0)
+_BACK_LATER = RetryPolicy(4.0, 600.0, early_s=15.0)
+"""A gateway that has just started knows no streams yet, and a name may not resolve for a while."""
 _OPERATOR = RetryPolicy(3600.0, 3600.0, operator=True)
 
 POLICIES: dict[FailureKind, RetryPolicy] = {
     FailureKind.BAD_ADDRESS: _OPERATOR,
     FailureKind.FORBIDDEN_ADDRESS: _OPERATOR,
-    FailureKind.UNKNOWN_HOST: _SLOWLY,
+    FailureKind.UNKNOWN_HOST: _BACK_LATER,
     FailureKind.AUTH: _OPERATOR,
-    FailureKind.NOT_FOUND: _SLOWLY,
+    FailureKind.NOT_FOUND: _BACK_LATER,
     FailureKind.REFUSED: _SOON,
     FailureKind.UNREACHABLE: _SOON,
     FailureKind.TLS: _OPERATOR,
@@ -80,8 +95,8 @@ POLICIES: dict[FailureKind, RetryPolicy] = {
     FailureKind.GARBAGE: _SLOWLY,
     FailureKind.ENDED: _SOON,
     FailureKind.SERVER: _SOON,
-    FailureKind.HUNG: RetryPolicy(5.0, 300.0),
-    FailureKind.READER_DIED: RetryPolicy(2.0, 120.0),
+    FailureKind.HUNG: RetryPolicy(5.0, 300.0, early_s=20.0),
+    FailureKind.READER_DIED: RetryPolicy(2.0, 120.0, early_s=10.0),
     FailureKind.OTHER: _SLOWLY,
 }
 """What follows from each kind."""

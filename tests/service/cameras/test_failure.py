@@ -49,7 +49,7 @@ def test_a_wrong_password_is_not_a_time_out() -> None:
     assert auth.operator
     assert not timeout.operator
     rng = random.Random(1)
-    assert auth.wait_s(1, rng) > 1000 > 10 > timeout.wait_s(1, rng)
+    assert auth.wait_s(1, 0.0, rng) > 1000 > 10 > timeout.wait_s(1, 0.0, rng)
 
 
 def test_details_hold_no_credentials() -> None:
@@ -72,10 +72,34 @@ def test_http_answers(status: int, kind: FailureKind) -> None:
     assert http_failure(status).kind is kind
 
 
-@given(st.sampled_from(FailureKind), st.integers(1, 10_000), st.integers())
-def test_waits_grow_and_stay_within_bounds(kind: FailureKind, failures: int, seed: int) -> None:
+@given(st.sampled_from(FailureKind), st.integers(1, 10_000), st.floats(0.0, 1e7), st.integers())
+def test_waits_grow_and_stay_within_bounds(
+    kind: FailureKind, failures: int, down_s: float, seed: int
+) -> None:
     policy = POLICIES[kind]
-    wait_s = policy.wait_s(failures, random.Random(seed))
+    wait_s = policy.wait_s(failures, down_s, random.Random(seed))
     assert 0.5 * policy.first_s <= wait_s <= policy.most_s
-    later_s = policy.wait_s(failures + 1, random.Random(seed))
-    assert later_s >= wait_s
+    assert policy.wait_s(failures + 1, down_s, random.Random(seed)) >= wait_s
+    assert policy.wait_s(failures, 2 * down_s, random.Random(seed)) >= wait_s
+
+
+MENDS_ITSELF = [kind for kind, policy in POLICIES.items() if policy.early_s is not None]
+
+
+@pytest.mark.parametrize("kind", MENDS_ITSELF)
+def test_a_brief_outage_is_over_soon_after_the_camera_is_back(kind: FailureKind) -> None:
+    rng = random.Random(2)
+    waits = [POLICIES[kind].wait_s(failures, 120.0, rng) for failures in range(1, 100)]
+    assert max(waits) <= 20.0
+
+
+@pytest.mark.parametrize("kind", MENDS_ITSELF)
+def test_who_is_away_for_days_is_not_hammered(kind: FailureKind) -> None:
+    rng = random.Random(3)
+    waits = [POLICIES[kind].wait_s(500, 2 * 86400.0, rng) for _ in range(100)]
+    assert min(waits) >= 0.5 * POLICIES[kind].most_s >= 30.0
+
+
+def test_wrong_settings_are_not_tried_any_sooner() -> None:
+    for kind in (FailureKind.AUTH, FailureKind.TLS, FailureKind.FORBIDDEN_ADDRESS):
+        assert POLICIES[kind].wait_s(1, 0.0, random.Random(4)) >= 1800.0
