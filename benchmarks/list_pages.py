@@ -25,7 +25,7 @@ from sqlalchemy import insert, text
 from service.cases.pages import Narrowing, Position, case_page
 from service.store.database import Database
 from service.store.migrate import upgrade
-from service.store.tables import CaseRow, CaseState
+from service.store.tables import FINISHED, CaseRow, CaseState
 from vision.rules.kinds import KINDS
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -43,6 +43,7 @@ STATES = (
     CaseState.REOPENED,
 )
 """Of a thousand cases: most are done with, some states are rare."""
+OPEN = tuple(state for state in CaseState if state not in FINISHED)
 WEIGHTS = (5, 300, 250, 40, 3, 400)
 """How common the kinds are, in the order of the catalogue."""
 
@@ -101,6 +102,13 @@ def filters(count: int) -> dict[str, Narrowing]:
         "three states": Narrowing(
             states=(CaseState.CANDIDATE, CaseState.CONFIRMED, CaseState.REOPENED)
         ),
+        "all open states": Narrowing(states=OPEN),
+        "open states and two kinds": Narrowing(
+            states=OPEN, kinds=("debris_pile", "hoarding_missing")
+        ),
+        "common states": Narrowing(states=(CaseState.CLOSED, CaseState.REJECTED)),
+        "all states and kinds": Narrowing(states=tuple(CaseState), kinds=tuple(KINDS)),
+        "camera and open states": Narrowing(camera_id=busy, states=OPEN),
         "two states, absent": Narrowing(states=(CaseState.SUBMITTED, CaseState.VERIFIED)),
         "kind, common": Narrowing(kinds=("street_stall",)),
         "kind, rare": Narrowing(kinds=("hoarding_missing",)),

@@ -178,7 +178,9 @@ def _merged(
         return sorted_(select(row).where(*parts[0]), row.raised_at, row.id)
     places: list[Any] = [select(row.id, row.raised_at).where(*part) for part in parts]
     firsts: list[Any] = [sorted_(part, row.raised_at, row.id).subquery() for part in places]
-    found = union_all(*(select(part) for part in firsts)).subquery()
+    heads = union_all(*(select(part) for part in firsts)).subquery()
+    # Cut to a page before rows are read: of many states and kinds there are thousands of heads.
+    found = sorted_(select(heads), heads.c.raised_at, heads.c.id).subquery()
     # Ordered by what was found, or a planner may walk the whole table in the order of the page.
     joined = select(row).join(found, row.id == found.c.id)
     return sorted_(joined, found.c.raised_at, found.c.id)

@@ -94,6 +94,7 @@ NARROWINGS = {
     "states and kinds": Narrowing(
         states=(CaseState.REJECTED, CaseState.CLOSED), kinds=("street_stall", "debris_pile")
     ),
+    "all states and kinds": Narrowing(states=tuple(CaseState), kinds=KINDS),
     "camera": Narrowing(camera_id="cam3"),
     "camera and state": Narrowing(camera_id="cam3", states=(CaseState.CLOSED,)),
     "camera and kind": Narrowing(camera_id="cam3", kinds=("debris_pile",)),
@@ -214,7 +215,7 @@ def test_a_page_of_cases_is_read_off_its_index(filled: Database, name: str, orde
     assert "Sort" not in told
 
 
-@pytest.mark.parametrize("name", ["states", "kinds", "states and kinds"])
+@pytest.mark.parametrize("name", ["states", "kinds", "states and kinds", "all states and kinds"])
 def test_a_page_of_several_states_reads_a_page_of_each(filled: Database, name: str) -> None:
     """The table itself is reached by id alone, never walked in search of what fits."""
     with filled.read() as session:
