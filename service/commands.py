@@ -17,6 +17,9 @@ from vision.cli import console
 from vision.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from service.backup import Amount
     from service.store.tables import Role
 
 user_app = typer.Typer(name="user", help="Users of the live service.", no_args_is_help=True)
@@ -57,13 +60,21 @@ def serve(
 def backup(
     folder: Annotated[Path, typer.Argument(help="New folder for the backup.")],
     config: ConfigOption = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Kept looks, replays and pictures of views too.")
+    ] = False,
 ) -> None:
     """Copy database and evidence into a folder, while the service runs."""
     settings = settings_of(config)
-    from service.backup import back_up
+    from service.backup import back_up, seen_so_far
 
-    done = back_up(settings, folder, lambda: datetime.now(UTC))
+    done = back_up(settings, folder, lambda: datetime.now(UTC), with_seen=all_)
     console.print(f"{done.folder}: database and {done.evidence_files} evidence files")
+    if done.seen:
+        console.print(f"and what was seen: {_told(done.seen)}", highlight=False)
+    else:
+        left_out = _told(seen_so_far(settings))
+        console.print(f"left out is what was seen, --all takes it: {left_out}", highlight=False)
     _tell_missing(done.missing)
 
 
@@ -77,6 +88,8 @@ def restore(
 
     done = put_back(settings, folder)
     console.print(f"Restored database and {done.evidence_files} evidence files")
+    if any(amount.files for amount in done.seen.values()):
+        console.print(f"and what was seen: {_told(done.seen)}", highlight=False)
     _tell_missing(done.missing)
 
 
@@ -182,6 +195,13 @@ def _role(text: str) -> Role:
         return Role(text)
     except ValueError:
         raise ConfigError(f"--role: none of {', '.join(Role)}") from None
+
+
+def _told(amounts: Mapping[str, Amount]) -> str:
+    return ", ".join(
+        f"{name} {amount.bytes / 1e6:,.1f} MB in {amount.files:,} files"
+        for name, amount in amounts.items()
+    )
 
 
 def _tell_missing(keys: tuple[str, ...]) -> None:
