@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from service.context import Service
 from service.demo import demo_settings, show_demo
 from service.detecting import Detectors, OnDemand
 from service.dispatch.dispatcher import Dispatcher, Dispatching
+from service.ending import Ending
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import load_signer
 from service.evidence.masked_version import EvidenceMask
@@ -53,8 +55,10 @@ VERIFY_S = 10.0
 DATABASE_S = 60.0
 """The database is waited for at the start."""
 ARCHIVE_S = 60.0
-SHUTDOWN_S = 8
+REQUESTS_S = 5
 """Requests that are under way are given so long when the service is told to stop."""
+LOOKS_S = 2.0
+"""So are looks, before the detector is ended, which ends those that hang."""
 
 
 def now() -> datetime:
@@ -172,9 +176,8 @@ def serve(
         server_header=False,
         proxy_headers=settings.behind_proxy,
         forwarded_allow_ips="*" if settings.behind_proxy else None,
-        timeout_graceful_shutdown=SHUTDOWN_S,
+        timeout_graceful_shutdown=REQUESTS_S,
     )
-    server = _Server(config)
     stop = threading.Event()
     regular: list[tuple[float, Callable[[], object]]] = [
         (HOUSEKEEPING_S, lambda: keep_house(service)),
@@ -192,6 +195,38 @@ def serve(
     for thread in threads:
         thread.start()
     dispatcher = Dispatcher(dispatching(service))
+
+    cameras_ended = threading.Event()
+
+    def end_cameras(within_s: float) -> None:
+        try:
+            if settings.watch:
+                watched.stop(within_s)
+            if replays is not None:
+                replays.archive.flush()
+        finally:
+            cameras_ended.set()
+
+    def end_detectors(within_s: float) -> None:
+        cameras_ended.wait(min(LOOKS_S, within_s))
+        detectors.close()
+
+    def end_regular(within_s: float) -> None:
+        until_s = time.monotonic() + within_s
+        stop.set()
+        for thread in threads:
+            thread.join(max(0.0, until_s - time.monotonic()))
+
+    ending = Ending(
+        {
+            "cameras": end_cameras,
+            "detectors": end_detectors,
+            "replays": lambda within_s: replays.stop(within_s) if replays is not None else None,
+            "deliveries": lambda _: dispatcher.stop(),
+            "what is done regularly": end_regular,
+        }
+    )
+    server = _Server(config, ending)
     dispatcher.start()
     if settings.watch:
         watched.start()
@@ -203,17 +238,7 @@ def serve(
         log.info("listening at %s:%s", settings.host, settings.port)
         server.run()
     finally:
-        stop.set()
-        if replays is not None:
-            replays.stop()
-        if settings.watch:
-            watched.stop()
-        if replays is not None:
-            replays.archive.flush()
-        dispatcher.stop()
-        detectors.close()
-        for thread in threads:
-            thread.join(SHUTDOWN_S)
+        ending.wait()
         service.database.close()
 
 
@@ -248,11 +273,16 @@ def dispatching(service: Service) -> Dispatching:
 
 
 class _Server(uvicorn.Server):
-    """Ends the event streams when it is told to stop: it would wait for them."""
+    """Has all else end while requests do, and the event streams, for which it would wait."""
+
+    def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
+        super().__init__(config)
+        self._ending = ending
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal came."""
         self.config.app.state.closing.set()  # type: ignore[union-attr]
+        self._ending.begin()
         super().handle_exit(sig, frame)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -30,8 +31,10 @@ from vision.site import Camera
 
 log = logging.getLogger(__name__)
 
-AGAIN_S = 15.0
+AGAIN_S = 5.0
 """Cameras that could not be watched are tried again after so long without a change."""
+
+_BEGINNING_SHARE = 0.1
 
 
 class Watchers(Protocol):
@@ -41,8 +44,8 @@ class Watchers(Protocol):
         """Begin."""
         ...
 
-    def stop(self) -> None:
-        """End."""
+    def stop(self, within_s: float = 10.0) -> None:
+        """End within some seconds."""
         ...
 
     def add(self, camera: LiveCamera) -> None:
@@ -121,12 +124,19 @@ class WatchedCameras:
             self._changes.put(camera_id)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End; what cameras have to remember is saved, and changes still to come are left."""
+    def stop(self, within_s: float = 10.0) -> None:
+        """End; what cameras have to remember is saved, and changes still to come are left.
+
+        Args:
+            within_s: Seconds that it may take. A camera that is just being begun, with a model to
+                open for it, is waited for in a small part of it only.
+        """
+        until_s = time.monotonic() + within_s
         self._is_ending = True
         self._changes.put(None)
-        self._thread.join()
-        self._watchers.stop()
+        if self._thread.is_alive():
+            self._thread.join(_BEGINNING_SHARE * within_s)
+        self._watchers.stop(max(0.0, until_s - time.monotonic()))
 
     def snapshot(self, camera_id: str) -> Snapshot | None:
         """The newest picture, privacy zones masked; ``None`` if there is none."""

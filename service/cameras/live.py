@@ -7,9 +7,11 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from service.cameras.address import CameraSource
 from service.cameras.counts import LiveCounts
@@ -38,6 +40,9 @@ _AGAIN_S = 10.0
 _MAIN = "/main"
 _MOST_CLIPS = 256
 _CLIP_END_S = 1.0
+_FINISH_SHARE = 0.25
+"""Of the time to end: so long, looks under way may take."""
+_SPARE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -125,24 +130,62 @@ class LiveCameras:
         for thread in (*self._threads, self._clip_thread):
             thread.start()
 
-    def stop(self) -> None:
-        """End: looks under way are finished, everything is saved, readers are ended."""
+    def stop(self, within_s: float = 10.0) -> None:
+        """End: looks under way are finished, everything is saved, readers are ended.
+
+        What is judged is saved first, and how views look while there is time. A look that hangs
+        keeps nothing else waiting: what its camera saved last is what it goes on from.
+
+        Args:
+            within_s: Seconds that all of it may take.
+        """
+        until_s = time.monotonic() + within_s
         self._stop.set()
         with suppress(queue.Full):
             self._clips.put_nowait(None)
         with self._work:
             self._work.notify_all()
+        reading = threading.Thread(
+            target=self._supervisor.stop, args=(within_s,), name="end-readers", daemon=True
+        )
+        reading.start()
+        finish_until_s = time.monotonic() + _FINISH_SHARE * within_s
         for thread in self._threads:
             if thread.is_alive():
-                thread.join()
+                thread.join(max(0.0, finish_until_s - time.monotonic()))
+        with self._lock:
+            watches = dict(self._watches)
+        self._side_by_side([partial(self._note_loss, *one) for one in watches.items()], until_s)
+        self._side_by_side([watch.save_view for watch in watches.values()], until_s - _SPARE_S)
         if self._clip_thread.is_alive():
             # A clip that is being masked is told again after the next start.
-            self._clip_thread.join(_CLIP_END_S)
-        self._supervisor.stop()
+            self._clip_thread.join(max(0.0, min(_CLIP_END_S, until_s - time.monotonic())))
+        reading.join(max(0.0, until_s - time.monotonic()))
         self._pushed.stop()
-        for watch in self._watches.values():
-            watch.save()
-        self._tell_healths()
+        self._side_by_side([self._tell_healths], until_s)
+
+    def _side_by_side(self, tasks: Iterable[Callable[[], object]], until_s: float) -> None:
+        """Do things in a few threads; those not begun by a time are not, none is waited for."""
+        todo = deque(tasks)
+
+        def work() -> None:
+            with suppress(IndexError):
+                while time.monotonic() < until_s:
+                    task = todo.popleft()
+                    try:
+                        task()
+                    except Exception:
+                        log.exception("not saved at the end")
+
+        # More than there are looks that may hang.
+        threads = [
+            threading.Thread(target=work, name=f"end-{number}", daemon=True)
+            for number in range(min(len(todo), len(self._threads) + 2))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, until_s - time.monotonic()))
 
     def add(self, camera: LiveCamera) -> None:
         """Watch a camera from now on, in place of one with the same id."""

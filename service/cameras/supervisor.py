@@ -182,18 +182,24 @@ class Supervisor:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End all reading; returns when every process has ended, killed if need be."""
+    def stop(self, within_s: float = 10.0) -> None:
+        """End all reading; returns when every process has ended, killed if need be.
+
+        Args:
+            within_s: Seconds that it may take; processes are killed before.
+        """
+        until_s = time.monotonic() + within_s
         self._stop.set()
         self._wake()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(within_s)
         with self._lock:
             now_s = time.monotonic()
             for camera in self._cameras.values():
                 camera.connection.stop(now_s)
             groups, self._groups = self._groups, []
-        self._end(groups)
+        # Half of what is left, for whoever is killed must be waited for too.
+        self._end(groups, (until_s - time.monotonic()) / 2)
         self._tell_health()
 
     def add(self, camera_id: str, address: Address) -> None:
@@ -467,16 +473,17 @@ class Supervisor:
         group.process.kill()
         self._end([group])
 
-    def _end(self, groups: list[_Group]) -> None:
-        """End processes: they do when their pipe is closed, or are killed."""
+    def _end(self, groups: list[_Group], most_s: float = float("inf")) -> None:
+        """End processes: they do when their pipe is closed, or all are killed together."""
         for group in groups:
             group.pipe.close()
-        until_s = time.monotonic() + self._settings.stop_s
+        until_s = time.monotonic() + min(most_s, self._settings.stop_s)
         for group in groups:
             group.process.join(max(0.0, until_s - time.monotonic()))
-            if group.process.is_alive():
-                group.process.kill()
-                group.process.join()
+        for group in groups:
+            group.process.kill()
+        for group in groups:
+            group.process.join()
             group.process.close()
             for slot in group.slots:
                 slot.close()

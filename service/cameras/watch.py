@@ -326,6 +326,12 @@ class CameraWatch:
             if self._last is not None:
                 self._save(self._last.time_s, at_once=True, view=True)
 
+    def save_view(self) -> None:
+        """Save how the view looks, without what is judged."""
+        with self._lock:
+            if self._last is not None and self._view_saved_s > -np.inf:
+                self._write_view(self._last.time_s)
+
     def _stand(self, look: Look, at: datetime) -> Standings | None:
         """What a look that was judged says of the violations that last."""
         if look.health is not Health.OK:
@@ -566,6 +572,9 @@ class CameraWatch:
     def _save_view(self, time_s: float) -> None:
         if self._last is None or self._last.health is Health.GAP:
             return
+        self._write_view(time_s)
+
+    def _write_view(self, time_s: float) -> None:
         state = {
             key: array
             for key, array in self._looker.state().items()

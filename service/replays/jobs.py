@@ -136,13 +136,17 @@ class Replays:
                 self._end(replay.id, ReplayState.FAILED, fault="the service was restarted")
         self._thread.start()
 
-    def stop(self) -> None:
-        """End; the replay that runs is killed."""
+    def stop(self, within_s: float | None = None) -> None:
+        """End; the replay that runs is killed.
+
+        Args:
+            within_s: Seconds to wait for that; ``None`` for as long as it takes.
+        """
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(within_s)
 
     def submit(
         self,

@@ -37,7 +37,7 @@ class Told:
     def start(self) -> None:
         self.is_running = True
 
-    def stop(self) -> None:
+    def stop(self, within_s: float = 10.0) -> None:
         self.is_running = False
 
     def add(self, camera: LiveCamera) -> None:
