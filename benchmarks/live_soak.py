@@ -36,6 +36,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -253,7 +254,7 @@ def soak(options: argparse.Namespace, sources: Sources, cameras: int) -> dict[st
             sources.world.show(name, what)
             shown_s[name, at_s] = time.monotonic()
         if now_s >= SAMPLE_S * (len(samples) + 1):
-            samples.append(memory(me, [detector.pid, *live.processes()]))
+            samples.append(memory(me.pid, detector.pid, live.processes()))
         time.sleep(0.05)
     spent = {
         name: round(used_s - before_s[name], 1)
@@ -399,16 +400,21 @@ def units_of(clip: Path) -> Path:
     return path
 
 
-def memory(me: psutil.Process, pids: Sequence[int | None]) -> dict[str, float]:
-    """MiB of this process and its children, the RTSP server not among them."""
+def memory(me: int, detector: int | None, readers: Sequence[int]) -> dict[str, float]:
+    """MiB of all processes but the RTSP server, and of each kind what it does not share."""
     sample = {"at_s": round(time.monotonic(), 1), "rss": 0.0, "uss": 0.0}
-    for process in [me, *(psutil.Process(pid) for pid in pids if pid and psutil.pid_exists(pid))]:
-        try:
-            full = process.memory_full_info()
-        except psutil.Error:
-            continue
-        sample["rss"] += full.rss / MIB
-        sample["uss"] += full.uss / MIB
+    for name, pids in (
+        ("service", [me]),
+        ("detector", [] if detector is None else [detector]),
+        ("readers", readers),
+    ):
+        sample[name] = 0.0
+        for pid in pids:
+            with suppress(psutil.Error):
+                full = psutil.Process(pid).memory_full_info()
+                sample["rss"] += full.rss / MIB
+                sample["uss"] += full.uss / MIB
+                sample[name] += full.uss / MIB
     return sample
 
 
@@ -473,6 +479,10 @@ def grown(samples: Sequence[Mapping[str, float]], warm_up_s: float) -> dict[str,
     return {
         "rss_mib_max": round(max(one["rss"] for one in samples)),
         "uss_mib_max": round(max(one["uss"] for one in samples)),
+        "uss_mib_max_by_process": {
+            name: round(max(one[name] for one in samples))
+            for name in ("service", "detector", "readers")
+        },
         "rss_growth_percent": round(100 * (late / early - 1), 1),
     }
 

@@ -97,6 +97,7 @@ class LiveCameras:
             policy,
             on_picture=self._on_picture,
             on_health=self._on_health,
+            on_stir=self._on_stir,
             settings=readers or ReaderSettings(),
             opener=opener,
         )
@@ -313,16 +314,26 @@ class LiveCameras:
             self._healths[name] = health
             self._work.notify()
 
+    def _on_stir(self, camera_id: str) -> None:
+        with self._lock:
+            self._schedule.hurry(camera_id, time.monotonic())
+
     def _run_ticks(self) -> None:
         while not self._stop.wait(_TICK_S):
             self._pushed.notice_silence()
             with self._lock:
                 due = self._schedule.due(time.monotonic())
+                closely = {name for name in due if self._schedule.is_active(name)}
             for name in due:
-                if self._feed(name).want(name):
+                if self._want(name, fresh=name in closely):
                     continue
                 with self._lock:
                     self._schedule.refused(name, time.monotonic())
+
+    def _want(self, camera_id: str, *, fresh: bool) -> bool:
+        if camera_id in self._pushed:
+            return self._pushed.want(camera_id)
+        return self._supervisor.want(camera_id, fresh=fresh)
 
     def _run_again(self) -> None:
         """Tell again what the sink did not take, also of cameras that are not looked at now."""

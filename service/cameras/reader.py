@@ -20,6 +20,7 @@ import cv2
 
 from service.cameras.address import Address
 from service.cameras.failure import CameraError, failure_of
+from service.cameras.glance import Glances, GlanceSettings
 from service.cameras.reach import AddressPolicy
 from service.cameras.slot import Layout, Phase, Slot
 from service.cameras.source import Deadlines, Source, open_source
@@ -89,6 +90,14 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Stirred:
+    """Something has come or gone since the last picture, and stays."""
+
+    seat: int
+    turn: int
+
+
+@dataclass(frozen=True)
 class Failed:
     """A source gives no more pictures; the seat is free again."""
 
@@ -103,7 +112,7 @@ class Up:
     """The process has started and listens."""
 
 
-Answer = Up | Opened | Ready | Failed
+Answer = Up | Opened | Ready | Stirred | Failed
 
 
 class Opener(Protocol):
@@ -119,7 +128,9 @@ def read_cameras(
     slots: list[Slot],
     policy: AddressPolicy,
     deadlines: Deadlines,
+    *,
     opener: Opener = open_source,
+    glances: GlanceSettings | None = None,
 ) -> None:
     """Run in a process of its own until the other end of the pipe is closed.
 
@@ -129,6 +140,7 @@ def read_cameras(
         policy: Which hosts may be reached.
         deadlines: How long sources may take.
         opener: Opens sources.
+        glances: When cameras are glanced at between looks.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -140,7 +152,8 @@ def read_cameras(
         with lock:
             pipe.send(answer)
 
-    seats = [_Seat(number, slot, tell) for number, slot in enumerate(slots)]
+    settings = glances or GlanceSettings()
+    seats = [_Seat(number, slot, tell, settings) for number, slot in enumerate(slots)]
     try:
         tell(Up())
         while True:
@@ -164,10 +177,11 @@ class _Tell(Protocol):
 class _Seat:
     """One camera's place in the process."""
 
-    def __init__(self, number: int, slot: Slot, tell: _Tell) -> None:
+    def __init__(self, number: int, slot: Slot, tell: _Tell, glances: GlanceSettings) -> None:
         self._number = number
         self._slot = slot
         self._tell = tell
+        self._glance_settings = glances
         self._stop = threading.Event()
         self._newer_s: float | None = None
 
@@ -221,16 +235,23 @@ class _Seat:
 
     def _read(self, source: Source, turn: int, stop: threading.Event) -> None:
         bad = 0
+        glances = Glances(self._glance_settings)
+        glanced_s: float | None = None
         while not stop.is_set():
             self._slot.beat(Phase.WAITING if source.on_demand else Phase.READING)
             source.advance(stop)
             newer_s, newest_s = self._newer_s, source.newest_s()
-            if newer_s is None or newest_s is None or newest_s <= newer_s:
+            if newest_s is None:
+                continue
+            if newer_s is None or newest_s <= newer_s:
+                if newest_s != glanced_s and glances.is_due(time.monotonic()):
+                    glanced_s = newest_s
+                    self._glance(source, glances, newest_s, turn)
                 continue
             self._slot.beat(Phase.DECODING)
             began_s = time.monotonic()
             try:
-                picture = source.picture()
+                picture = source.picture(glances.onset_s(newer_s, began_s))
                 layout = self._slot.write(picture.luma, picture.small, picture.image)
             except CameraError as error:
                 bad += 1
@@ -240,8 +261,24 @@ class _Seat:
                 continue
             bad = 0
             self._newer_s = None
+            glances.looked(picture.luma)
+            glanced_s = picture.arrived_s
             took_s = time.monotonic() - began_s
             self._tell(Ready(self._number, turn, layout, picture.arrived_s, picture.pts, took_s))
+
+    def _glance(self, source: Source, glances: Glances, arrived_s: float, turn: int) -> None:
+        """Glance at the newest picture; one that cannot be decoded is left to the next look."""
+        self._slot.beat(Phase.DECODING)
+        began_s = time.monotonic()
+        try:
+            luma = source.glance()
+        except CameraError as error:
+            if error.kind is not FailureKind.GARBAGE:
+                raise
+            luma = None
+        if luma is not None and glances.notice(luma, arrived_s):
+            self._tell(Stirred(self._number, turn))
+        glances.cost(began_s, time.monotonic() - began_s)
 
 
 def _spare_memory() -> None:

@@ -1,7 +1,8 @@
 """Which camera is looked at next: one detector, shared fairly by all.
 
 Every camera is due once in its rest interval; where something new stands or is suspected, more
-often. When there is more to do than can be done, the looks that every camera is due come first, the
+often; and at once, once in a rest interval at most, where a glance shows that something came or
+went. When there is more to do than can be done, the looks that every camera is due come first, the
 one that has waited longest before all others, and closer looks are shed; then all cameras are
 looked at more seldom, evenly. Nothing is queued: a look that was shed is never made up for.
 
@@ -25,6 +26,8 @@ class _Turn:
     active: bool = False
     asked_s: float | None = None
     has_arrived: bool = False
+    began_s: float = float("-inf")
+    hurried_s: float = float("-inf")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class LookSchedule:
     Args:
         capacity: Looks that may be under way at a time.
         patience_s: A camera that was asked for a picture holds a place for so long; one that takes
-            longer waits for its next keyframe and keeps nobody else from being looked at.
+            longer waits for its next keyframe and keeps nobody else from being looked at. One at
+            the active pace waits for its next keyframe anyhow.
     """
 
     def __init__(self, capacity: int, patience_s: float = 1.0) -> None:
@@ -79,6 +83,21 @@ class LookSchedule:
         turn.asked_s, turn.has_arrived = None, False
         if is_live:
             turn.due_s = turn.rest_due_s = now_s
+
+    def hurry(self, camera_id: str, now_s: float) -> None:
+        """Something has come or gone in a view: a look is due, once in a rest interval at most."""
+        turn = self._turns.get(camera_id)
+        if turn is None or turn.asked_s is not None:
+            return
+        policy = turn.policy
+        due_s = max(now_s, turn.began_s + policy.active_s)
+        if due_s < turn.due_s and now_s >= turn.hurried_s + policy.rest_s:
+            turn.due_s, turn.hurried_s = due_s, now_s
+
+    def is_active(self, camera_id: str) -> bool:
+        """Whether a camera is looked at closely."""
+        turn = self._turns.get(camera_id)
+        return turn is not None and turn.active
 
     def due(self, now_s: float) -> list[str]:
         """Cameras to ask for a picture now; each is under way from here on."""
@@ -139,14 +158,16 @@ class LookSchedule:
             late = int(max(0.0, now_s - turn.due_s) // turn.policy.active_s)
             closer = max(0, late - rest)
         self._shed = Shed(self._shed.rest + rest, self._shed.closer + closer)
-        turn.asked_s, turn.has_arrived = now_s, False
+        turn.asked_s = turn.began_s = now_s
+        turn.has_arrived = False
         self._handed_out += 1
         turn.order = self._handed_out
 
     def _holds_place(self, turn: _Turn, now_s: float) -> bool:
         if turn.asked_s is None:
             return False
-        return turn.has_arrived or now_s - turn.asked_s < self._patience_s
+        waits = turn.active or now_s - turn.asked_s >= self._patience_s
+        return turn.has_arrived or not waits
 
     def _lateness(self, turn: _Turn, now_s: float) -> float:
         """How late a look is, in intervals, so that cameras of unlike intervals wait alike."""

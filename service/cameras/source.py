@@ -1,8 +1,7 @@
 """One camera's pictures, as its reader process gets them: opened, and one decoded when asked for.
 
 Packets of a stream are read as they come, which costs almost nothing, and only the newest keyframe
-is kept. It is decoded when somebody wants to look: of a stream with a keyframe every 2 s that is
-looked at every 10 s, one keyframe in five.
+is kept. It is decoded when somebody wants to look, or to glance (:mod:`service.cameras.glance`).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import io
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -99,8 +99,19 @@ class Source(Protocol):
         """When the newest picture arrived, on the monotonic clock; ``None`` before the first."""
         ...
 
-    def picture(self) -> Picture:
-        """Decode the newest picture.
+    def glance(self) -> Luma | None:
+        """Brightness of the newest picture, ``None`` where one is made only when it is asked for.
+
+        Raises:
+            CameraError: It cannot be decoded.
+        """
+        ...
+
+    def picture(self, glanced_s: float | None = None) -> Picture:
+        """Decode the newest picture, or one of the two glanced at last.
+
+        Args:
+            glanced_s: When that arrived.
 
         Raises:
             CameraError: It cannot be decoded.
@@ -110,6 +121,14 @@ class Source(Protocol):
     def close(self) -> None:
         """Hang up."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Keyframe:
+    """A keyframe that was not decoded, and when it arrived."""
+
+    packet: Packet[VideoStream]
+    arrived_s: float
 
 
 class StreamSource:
@@ -130,8 +149,8 @@ class StreamSource:
         self._address = address
         self._policy = policy
         self._deadlines = deadlines
-        self._key: Packet[VideoStream] | None = None
-        self._key_s: float | None = None
+        self._key: _Keyframe | None = None
+        self._glanced: deque[_Keyframe] = deque(maxlen=2)
         self._coming: list[Packet[VideoStream]] = []
         self._coming_s = 0.0
         self.container = self._open()
@@ -173,31 +192,37 @@ class StreamSource:
             self._coming.append(packet)
             if self.codec not in _SLICED:
                 self._complete()
-        if now_s - (self._key_s or self._opened_s) > self._deadlines.keyframe_s:
+        if now_s - (self.newest_s() or self._opened_s) > self._deadlines.keyframe_s:
             raise CameraError(
                 FailureKind.CODEC, f"no keyframe for {self._deadlines.keyframe_s:.0f} s"
             )
 
     def newest_s(self) -> float | None:
         """When the newest keyframe arrived."""
-        return self._key_s
+        return None if self._key is None else self._key.arrived_s
 
-    def picture(self) -> Picture:
-        """Decode the newest keyframe."""
+    def glance(self) -> Luma | None:
+        """Brightness of the newest keyframe."""
         assert self._key is not None
-        assert self._key_s is not None
-        context = self._stream.codec_context
-        try:
-            frames = [*context.decode(self._key), *context.decode(None)]
-            context.flush_buffers()
-        except (av.error.FFmpegError, OSError, ValueError, MemoryError) as error:
-            context.flush_buffers()
-            failure = self._failure(error, opened=True)
-            raise CameraError(FailureKind.GARBAGE, failure.detail) from None
-        whole = [frame for frame in frames if not frame.is_corrupt]
-        if not whole:
-            raise CameraError(FailureKind.GARBAGE, "a keyframe that gives no picture")
-        return _converted(whole[0], self._key_s, self._key.pts)
+        self._glanced.append(self._key)
+        frame = self._decoded(self._key)
+        return to_luma(frame, clockwise(frame))
+
+    def picture(self, glanced_s: float | None = None) -> Picture:
+        """Decode the newest keyframe, or one that was glanced at."""
+        assert self._key is not None
+        glanced = (key for key in self._glanced if key.arrived_s == glanced_s)
+        key = next(glanced, self._key)
+        self._glanced.clear()
+        frame = self._decoded(key)
+        degrees = clockwise(frame)
+        return Picture(
+            to_luma(frame, degrees),
+            to_small(frame, degrees),
+            to_bgr(frame, degrees),
+            key.arrived_s,
+            key.packet.pts,
+        )
 
     def close(self) -> None:
         """Close the container."""
@@ -253,8 +278,24 @@ class StreamSource:
         return iter(self.container.demux(self._stream))
 
     def _complete(self) -> None:
-        self._key, self._key_s = _joined(self._coming), self._coming_s
+        self._key = _Keyframe(_joined(self._coming), self._coming_s)
         self._coming = []
+
+    def _decoded(self, key: _Keyframe) -> VideoFrame:
+        """Decode a keyframe alone."""
+        context = self._stream.codec_context
+        try:
+            frames = [*context.decode(key.packet), *context.decode(None)]
+            context.flush_buffers()
+        except (av.error.FFmpegError, OSError, ValueError, MemoryError) as error:
+            context.flush_buffers()
+            failure = self._failure(error, opened=True)
+            raise CameraError(FailureKind.GARBAGE, failure.detail) from None
+        whole = [frame for frame in frames if not frame.is_corrupt]
+        if not whole:
+            raise CameraError(FailureKind.GARBAGE, "a keyframe that gives no picture")
+        _check_size(whole[0].width, whole[0].height)
+        return whole[0]
 
     def _rewind(self) -> None:
         self._coming = []
@@ -296,7 +337,11 @@ class SnapshotSource:
         """Now: a picture is made when it is asked for."""
         return time.monotonic()
 
-    def picture(self) -> Picture:
+    def glance(self) -> Luma | None:
+        """None: each would be a GET."""
+        return None
+
+    def picture(self, glanced_s: float | None = None) -> Picture:  # noqa: ARG002
         """GET a picture."""
         try:
             data = self._web.picture(MAX_SNAPSHOT_BYTES)
@@ -379,14 +424,6 @@ def _joined(packets: list[Packet[VideoStream]]) -> Packet[VideoStream]:
     whole.time_base = packets[0].time_base
     whole.is_keyframe = True
     return whole
-
-
-def _converted(frame: VideoFrame, arrived_s: float, pts: int | None) -> Picture:
-    _check_size(frame.width, frame.height)
-    degrees = clockwise(frame)
-    return Picture(
-        to_luma(frame, degrees), to_small(frame, degrees), to_bgr(frame, degrees), arrived_s, pts
-    )
 
 
 def _check_size(width: int, height: int) -> None:

@@ -23,6 +23,7 @@ from typing import Protocol
 
 from service.cameras.address import Address
 from service.cameras.connection import Connection
+from service.cameras.glance import GlanceSettings
 from service.cameras.reach import AddressPolicy
 from service.cameras.reader import (
     Answer,
@@ -32,6 +33,7 @@ from service.cameras.reader import (
     Opened,
     Opener,
     Ready,
+    Stirred,
     Up,
     Want,
     read_cameras,
@@ -46,6 +48,7 @@ log = logging.getLogger(__name__)
 
 _TICK_S = 0.25
 _SUSPECT = 2
+_FRESH_S = 0.5
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -61,6 +64,7 @@ class ReaderSettings:
         camera_mb: ... and so much more for each camera in it; one that takes more is started anew.
         memory_every_s: How often that is looked at.
         stop_s: How long processes may take to end.
+        glances: When cameras are glanced at between looks.
     """
 
     seats: int = 16
@@ -70,6 +74,7 @@ class ReaderSettings:
     camera_mb: float = 60.0
     memory_every_s: float = 10.0
     stop_s: float = 3.0
+    glances: GlanceSettings = field(default_factory=GlanceSettings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +140,14 @@ class _Group:
         return [i for i in range(len(self.slots)) if i not in self.seated and i not in self.closing]
 
 
+@dataclass(frozen=True)
+class _Heard:
+    """What cameras gave in one step, to be told when the lock is free."""
+
+    pictures: list[tuple[str, Taken]] = field(default_factory=list)
+    stirred: list[str] = field(default_factory=list)
+
+
 class Supervisor:
     """Reads any number of cameras; methods may be called from any thread.
 
@@ -142,6 +155,7 @@ class Supervisor:
         policy: Which hosts may be reached.
         on_picture: Hears of each picture that was wanted.
         on_health: Hears of each change of a camera.
+        on_stir: Hears of cameras in whose view something has come or gone since the last picture.
         settings: How processes are run.
         opener: Opens sources in the reader processes.
         rng: Spreads waits.
@@ -156,6 +170,7 @@ class Supervisor:
         *,
         on_picture: OnPicture,
         on_health: Callable[[CameraHealth], None],
+        on_stir: Callable[[str], None] = lambda _: None,
         settings: ReaderSettings = ReaderSettings(),
         opener: Opener = open_source,
         rng: random.Random | None = None,
@@ -163,6 +178,7 @@ class Supervisor:
         self._policy = policy
         self._on_picture = on_picture
         self._on_health = on_health
+        self._on_stir = on_stir
         self._settings = settings
         self._opener = opener
         self._rng = rng or random.Random()  # noqa: S311 - spreads waits, hides nothing
@@ -239,8 +255,13 @@ class Supervisor:
             self._cameras[camera_id].connection.retry_now(time.monotonic())
         self._wake()
 
-    def want(self, camera_id: str) -> bool:
+    def want(self, camera_id: str, *, fresh: bool = False) -> bool:
         """Ask for a picture newer than the last one.
+
+        Args:
+            camera_id: Of which camera.
+            fresh: The newest picture will not do where it came a while ago; the next one is waited
+                for.
 
         Returns:
             Whether one will come unless the camera fails; ``False`` where it gives none now, was
@@ -250,7 +271,7 @@ class Supervisor:
             camera = self._cameras.get(camera_id)
             if camera is None or camera.asked or camera.held:
                 return False
-            return self._ask(camera)
+            return self._ask(camera, time.monotonic() - _FRESH_S if fresh else None)
 
     def done(self, camera_id: str) -> None:
         """The last picture is no longer in use."""
@@ -286,29 +307,31 @@ class Supervisor:
         with self._lock:
             listened = {group.pipe: group for group in self._groups}
         ready = pipes.wait([self._wake_out, *listened], timeout=_TICK_S)
-        pictures: list[tuple[str, Taken]] = []
+        heard = _Heard()
         with self._lock:
             now_s = time.monotonic()
             for pipe in ready:
                 if pipe is self._wake_out:
                     self._wake_out.recv_bytes()
                 else:
-                    self._hear(listened[pipe], now_s, pictures)  # type: ignore[index]
+                    self._hear(listened[pipe], now_s, heard)  # type: ignore[index]
             now_s = time.monotonic()
             self._watch(now_s)
             self._watch_memory(now_s)
             self._try_due(now_s)
-        for camera_id, taken in pictures:
+        for camera_id, taken in heard.pictures:
             self._on_picture(camera_id, taken)
+        for camera_id in heard.stirred:
+            self._on_stir(camera_id)
         self._tell_health()
 
-    def _hear(self, group: _Group, now_s: float, pictures: list[tuple[str, Taken]]) -> None:
+    def _hear(self, group: _Group, now_s: float, heard: _Heard) -> None:
         """Take in what a process says."""
         if group not in self._groups:
             return
         try:
             while group.pipe.poll():
-                self._take(group, group.pipe.recv(), now_s, pictures)
+                self._take(group, group.pipe.recv(), now_s, heard)
         except (EOFError, OSError):
             log.warning("reader process %s ended by itself", group.process.pid)
             self.restarts["died"] += 1
@@ -317,9 +340,7 @@ class Supervisor:
                 camera.connection.failed(FailureKind.READER_DIED, "the reader crashed", now_s)
             self._abandon(group, now_s)
 
-    def _take(
-        self, group: _Group, answer: Answer, now_s: float, pictures: list[tuple[str, Taken]]
-    ) -> None:
+    def _take(self, group: _Group, answer: Answer, now_s: float, heard: _Heard) -> None:
         if isinstance(answer, Up):
             group.is_up = True
             for waiting in group.seated.values():
@@ -337,8 +358,10 @@ class Supervisor:
         elif isinstance(answer, Opened):
             camera.is_open = True
             self._ask(camera)
+        elif isinstance(answer, Stirred):
+            heard.stirred.append(camera.id)
         else:
-            pictures.append((camera.id, self._taken(group, camera, answer, now_s)))
+            heard.pictures.append((camera.id, self._taken(group, camera, answer, now_s)))
 
     def _taken(self, group: _Group, camera: _Camera, answer: Ready, now_s: float) -> Taken:
         camera.asked, camera.held = False, True
@@ -351,11 +374,12 @@ class Supervisor:
             luma, small, image, answer.arrived_s, camera.newest_at, answer.pts, answer.decode_s
         )
 
-    def _ask(self, camera: _Camera) -> bool:
+    def _ask(self, camera: _Camera, newer_s: float | None = None) -> bool:
         if not camera.is_open or camera.group is None or camera.held:
             return False
         try:
-            camera.group.pipe.send(Want(camera.seat, camera.newest_s))
+            newer_s = camera.newest_s if newer_s is None else max(camera.newest_s, newer_s)
+            camera.group.pipe.send(Want(camera.seat, newer_s))
         except OSError:
             return False
         camera.asked = True
@@ -434,7 +458,8 @@ class Supervisor:
         settings = self._settings
         process = self._context.Process(
             target=read_cameras,
-            args=(theirs, slots, self._policy, settings.deadlines, self._opener),
+            args=(theirs, slots, self._policy, settings.deadlines),
+            kwargs={"opener": self._opener, "glances": settings.glances},
             name="jiexu-reader",
             daemon=True,
         )

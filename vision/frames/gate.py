@@ -88,22 +88,8 @@ class ChangeGate:
         """
         if self._reference is None:
             return float("inf")
-        current = _smoothed(luma)
-        if current.shape != self._reference.shape:
-            return float("inf")
-        gain, offset = brightness_fit(self._reference, current)
-        if not 1 / self._settings.gain_limit <= gain <= self._settings.gain_limit:
-            return float("inf")
-        # Clipped, because what is burnt out in both pictures has not changed.
-        expected = np.clip(self._reference * np.float32(gain) + np.float32(offset), 0, 255)
-        kernel = np.ones(2 * (2 * max(self._settings.shake_px // 2, 0) + 1,), np.uint8)
-        above = cv2.subtract(current, cv2.dilate(expected, kernel))
-        below = cv2.subtract(cv2.erode(expected, kernel), current)
-        unexcused = np.maximum(
-            np.maximum(above, below) - np.float32(self._settings.noise_levels), 0
-        )
-        side = max(self._settings.patch_px // 2, 1)
-        return float(cv2.blur(unexcused, (side, side), borderType=cv2.BORDER_REFLECT).max())
+        changes = changes_between(self._reference, smoothed(luma), self._settings)
+        return float("inf") if changes is None else float(changes.max())
 
     def inspected(self, luma: Luma, time_s: float) -> None:
         """Make this look the reference: the detector ran on it.
@@ -112,7 +98,7 @@ class ChangeGate:
             luma: ``(h, w)`` uint8 brightness of the look.
             time_s: Its stream time in seconds.
         """
-        self._reference = _smoothed(luma)
+        self._reference = smoothed(luma)
         self._inspected_s = time_s
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -133,8 +119,38 @@ class ChangeGate:
         self._reference = np.array(state["reference"], np.float32) if known else None
 
 
-def _smoothed(luma: Luma) -> NDArray[np.float32]:
-    """Halve the picture and smooth it, so that sensor noise and rain streaks average out."""
+def smoothed(luma: Luma) -> NDArray[np.float32]:
+    """Halve a brightness picture and smooth it, so that noise and rain streaks average out."""
     half = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
     smooth: NDArray[np.float32] = cv2.blur(half.astype(np.float32), (3, 3))
     return smooth
+
+
+def changes_between(
+    reference: NDArray[np.float32], current: NDArray[np.float32], settings: GateSettings
+) -> NDArray[np.float32] | None:
+    """How much the patches of two pictures differ, in the light of the second.
+
+    Args:
+        reference: ``(h, w)`` from :func:`smoothed`.
+        current: The same of a later picture.
+        settings: What is excused, and how large a patch is.
+
+    Returns:
+        ``(h, w)`` mean change in grey levels of the patch about each place, or ``None`` where the
+        pictures cannot be compared: another size, or quite another light.
+    """
+    if current.shape != reference.shape:
+        return None
+    gain, offset = brightness_fit(reference, current)
+    if not 1 / settings.gain_limit <= gain <= settings.gain_limit:
+        return None
+    # Clipped, because what is burnt out in both pictures has not changed.
+    expected = np.clip(reference * np.float32(gain) + np.float32(offset), 0, 255)
+    kernel = np.ones(2 * (2 * max(settings.shake_px // 2, 0) + 1,), np.uint8)
+    above = cv2.subtract(current, cv2.dilate(expected, kernel))
+    below = cv2.subtract(cv2.erode(expected, kernel), current)
+    unexcused = np.maximum(np.maximum(above, below) - np.float32(settings.noise_levels), 0)
+    side = max(settings.patch_px // 2, 1)
+    patches: NDArray[np.float32] = cv2.blur(unexcused, (side, side), borderType=cv2.BORDER_REFLECT)
+    return patches

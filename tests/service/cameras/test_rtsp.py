@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import SIZE, wandering
-from rtsp_clips import RtspServer, encode_units
-from watched import Watched
+from live_street import picture
+from rtsp_clips import RATE, RtspServer, encode_units
+from watched import QUICK, Watched
 
 from service.cameras.address import Transport, parse_address
+from service.cameras.glance import GlanceSettings
 from service.cameras.states import FailureKind, SourceState
 
 pytestmark = [pytest.mark.rtsp, pytest.mark.slow]
@@ -111,3 +115,38 @@ def test_a_stream_that_stalls_is_a_time_out_and_is_opened_anew(
         cameras.wait_for("gate", FailureKind.READ_TIMEOUT)
         server.say("go /street")
         cameras.wait_for("gate", SourceState.LIVE)
+
+
+def test_what_comes_between_two_looks_is_told_and_looked_at_as_it_came(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """Keyframes are 2 s apart: the first that shows the heap is looked at, not the one after it."""
+    clips = [
+        encode_units(
+            tmp_path / f"{name}.au",
+            lambda number, heap=heap: picture(number, heap=heap),  # type: ignore[misc]
+            4 * RATE,
+            size=(320, 180),
+            gop=2 * RATE,
+        )
+        for name, heap in (("street", False), ("heap", True))
+    ]
+    server = serve(*clips)
+    with Watched(replace(QUICK, glances=GlanceSettings(share=1.0))) as cameras:
+        cameras.supervisor.add("gate", parse_address(server.url("street")))
+        cameras.wait_for("gate", SourceState.LIVE)
+        cameras.next_picture("gate")
+        time.sleep(4.5)
+        assert cameras.stirred == [], "nothing came"
+        shown_s = time.monotonic()
+        server.say("show /street /heap")
+        cameras.wait(lambda: cameras.stirred == ["gate"])
+        assert 1.5 < time.monotonic() - shown_s < 8.0, "what came has stayed for a keyframe"
+        taken = cameras.next_picture("gate")
+        assert taken.image[120, 200, 2] > 150, "the heap is there"
+        assert taken.arrived_s - shown_s < 1.5, "the picture in which it came"
+        fresh_s = time.monotonic()
+        cameras.supervisor.done("gate")
+        cameras.wait(lambda: cameras.supervisor.want("gate", fresh=True))
+        cameras.wait(lambda: len(cameras.pictures) == 4)
+        assert cameras.pictures[-1][1].arrived_s > fresh_s - 0.6, "the newest, not one that lay"

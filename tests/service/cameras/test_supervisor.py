@@ -18,6 +18,7 @@ from service.cameras.failure import CameraError
 from service.cameras.reach import AddressPolicy
 from service.cameras.source import Deadlines, Picture, Source
 from service.cameras.states import FailureKind, SourceState
+from vision.frames.frame import Luma
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,10 @@ class Scripted:
     def newest_s(self) -> float | None:
         return self._newest_s
 
-    def picture(self) -> Picture:
+    def glance(self) -> Luma | None:
+        return None
+
+    def picture(self, glanced_s: float | None = None) -> Picture:
         if self._behaviour == "garbage":
             raise CameraError(FailureKind.GARBAGE, "no picture")
         image = np.full((90, 160, 3), 50, np.uint8)
