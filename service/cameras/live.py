@@ -156,7 +156,10 @@ class LiveCameras:
                 thread.join(max(0.0, finish_until_s - time.monotonic()))
         with self._lock:
             watches = dict(self._watches)
-        self._side_by_side([partial(self._note_loss, *one) for one in watches.items()], until_s)
+        # A look that hangs keeps its camera from being saved until its detector is ended.
+        saved_until_s = (time.monotonic() + until_s) / 2
+        losses = [partial(self._note_loss, *one) for one in watches.items()]
+        self._side_by_side(losses, saved_until_s)
         self._side_by_side([watch.save_view for watch in watches.values()], until_s - _SPARE_S)
         if self._clip_thread.is_alive():
             # A clip that is being masked is told again after the next start.
