@@ -84,6 +84,8 @@ class Retention(_Part):
         rejected_hours: Evidence of rejected cases, from the rejection on.
         closed_days: Evidence of closed cases, from the closing on.
         superseded_hours: Pictures that were taken anew, from then on, unless their case is open.
+        deliveries_days: Messages to platforms, and what these said, of cases that are over, from
+            then on.
         archive_days: What live cameras saw, to be judged again.
         events_days: What the event stream can go back to.
         idempotency_hours: Answers to requests with an idempotency key.
@@ -94,6 +96,7 @@ class Retention(_Part):
     rejected_hours: Annotated[float, Field(ge=0)] = 72
     closed_days: Annotated[float, Field(ge=0)] = 180
     superseded_hours: Annotated[float, Field(ge=0)] = 24
+    deliveries_days: Annotated[float, Field(gt=0)] = 365
     archive_days: Annotated[float, Field(gt=0)] = 30
     events_days: Annotated[float, Field(gt=0)] = 7
     idempotency_hours: Annotated[float, Field(gt=0)] = 24
@@ -228,13 +231,21 @@ class ServiceSettings(BaseSettings):
     def _reachable(self) -> Self:
         if self.oidc is not None and self.public_url is None:
             raise ValueError("oidc: needs public_url, to which the provider sends browsers back")
+        self.check_links()
+        return self
+
+    def check_links(self) -> None:
+        """Whether links that platforms are sent lead anywhere.
+
+        Raises:
+            ValueError: They do not; the platform is named.
+        """
         for name, platform in self.dispatch.destinations.items():
             if platform.evidence == "links" and self.public_url is None:
                 raise ValueError(
                     f"dispatch.destinations.{name}: evidence: links need public_url, at which "
                     "the platform reaches them"
                 )
-        return self
 
     @property
     def database_url(self) -> str:
