@@ -27,6 +27,7 @@ from vision.calendars import load_calendar
 from vision.schedule import SiteClock
 
 if TYPE_CHECKING:
+    from service.dispatch.dispatcher import Dispatcher
     from service.reload import Reloader
 
 
@@ -48,6 +49,7 @@ class Service:
         oidc: OpenID provider to log in at; ``None`` where there is none.
         replays: Kept looks, and what they would have given; ``None`` where none are kept.
         reloader: Reads the settings again; ``None`` where they are in no file.
+        dispatcher: Sends cases to platforms; ``None`` where nothing is sent.
         clock: Tells aware wall-clock time.
     """
 
@@ -64,6 +66,7 @@ class Service:
     oidc: OidcProvider | None = None
     replays: Replays | None = None
     reloader: Reloader | None = None
+    dispatcher: Dispatcher | None = None
 
     @property
     def login_times(self) -> LoginTimes:

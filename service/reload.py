@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from service import audit
 from service.context import Service
+from service.dispatch.platforms import DispatchSettings
 from service.settings import ServiceSettings
 from vision.errors import ConfigError
 
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = frozenset(
     {
         *("link_s", "sealed_link_s", "camera_networks", "camera_folders"),
-        *("limits", "logins", "retention", "review"),
+        *("limits", "logins", "retention", "review", "dispatch"),
     }
 )
 """Settings that hold from the moment they are read; all others from the next start."""
@@ -72,13 +73,18 @@ class Reloader:
             changed = {
                 name
                 for name in ServiceSettings.model_fields
-                if getattr(old, name) != getattr(read, name)
+                if _differs(getattr(old, name), getattr(read, name))
             }
             at_once = changed & AT_ONCE
             policy = service.address_policy
-            service.settings = old.model_copy(
-                update={name: getattr(read, name) for name in at_once}
-            )
+            settings = old.model_copy(update={name: getattr(read, name) for name in at_once})
+            try:
+                settings.check_links()
+            except ValueError as error:
+                raise ConfigError(f"{error}; public_url holds from the next start") from None
+            if "dispatch" in at_once and service.dispatcher is not None:
+                service.dispatcher.change(settings.dispatch)
+            service.settings = settings
             if service.live is not None and service.address_policy != policy:
                 service.live.change_policy(service.address_policy)
             told = Reloaded(
@@ -103,6 +109,14 @@ class Reloader:
         return told
 
 
+def _differs(before: object, after: object) -> bool:
+    """Whether two values differ; of platforms, their order counts: the first has the word."""
+    if isinstance(before, DispatchSettings) and isinstance(after, DispatchSettings):
+        order = list(before.destinations) != list(after.destinations)
+        return order or before != after
+    return before != after
+
+
 def _places(old: ServiceSettings, new: ServiceSettings, names: set[str]) -> Iterator[str]:
     """Names of what differs, without any value."""
     for name in sorted(names):
@@ -112,5 +126,12 @@ def _places(old: ServiceSettings, new: ServiceSettings, names: set[str]) -> Iter
             continue
         for part in type(before).model_fields:
             parts: tuple[Any, Any] = getattr(before, part), getattr(after, part)
-            if parts[0] != parts[1]:
+            if isinstance(parts[0], dict) and isinstance(parts[1], dict):
+                keys = sorted(parts[0].keys() | parts[1].keys())
+                differing = [key for key in keys if parts[0].get(key) != parts[1].get(key)]
+                in_other_order = not differing and list(parts[0]) != list(parts[1])
+                yield from (f"{name}.{part}.{key}" for key in differing)
+                if in_other_order:
+                    yield f"{name}.{part}"
+            elif parts[0] != parts[1]:
                 yield f"{name}.{part}"

@@ -127,7 +127,7 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
             cameras=watched,
             clock=now,
             rules=settings.verification,
-            dispatch=settings.dispatch,
+            dispatch=lambda: service.settings.dispatch,
         )
         if settings.watch
         else None,
@@ -194,7 +194,7 @@ def serve(
     ]
     for thread in threads:
         thread.start()
-    dispatcher = Dispatcher(dispatching(service))
+    dispatcher = service.dispatcher = Dispatcher(dispatching(service))
 
     cameras_ended = threading.Event()
 

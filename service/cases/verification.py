@@ -85,7 +85,7 @@ class Verifier:
         cameras: The cameras; ``None`` where this process watches none.
         clock: Tells aware wall-clock time.
         rules: How a camera looks again.
-        dispatch: The platforms, for who closes cases.
+        dispatch: Tells of the platforms, for who closes cases.
     """
 
     database: Database
@@ -93,7 +93,7 @@ class Verifier:
     cameras: Cameras | None
     clock: Callable[[], datetime]
     rules: VerificationSettings
-    dispatch: DispatchSettings
+    dispatch: Callable[[], DispatchSettings]
 
     def look_again(self) -> None:
         """Begin what is to be begun, and take in what the cameras have seen since."""
@@ -142,7 +142,7 @@ class Verifier:
                 result,
                 now,
                 actor=f"camera:{camera_id}",
-                dispatch=self.dispatch,
+                dispatch=self.dispatch(),
             )
 
     def _keep_after(self, case_id: str, camera_id: str) -> None:
@@ -341,7 +341,12 @@ def _wanted(session: Session, now: datetime) -> list[tuple[str, str]]:
     """Cases at which a camera should begin to look again, and why."""
     going_on = exists().where(VerificationRow.case_id == CaseRow.id, VerificationRow.open.is_(True))
     handled = select(CaseRow.id).where(CaseRow.state == CaseState.HANDLED, ~going_on)
-    asked = exists().where(VerificationRow.case_id == CaseRow.id, VerificationRow.why == DEADLINE)
+    # A deadline that was put off since comes again.
+    asked = exists().where(
+        VerificationRow.case_id == CaseRow.id,
+        VerificationRow.why == DEADLINE,
+        VerificationRow.begun_at >= CaseRow.deadline_at,
+    )
     overdue = select(CaseRow.id).where(
         CaseRow.state.in_(UNHANDLED), CaseRow.deadline_at <= now, ~going_on, ~asked
     )

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.exc import OperationalError
@@ -94,51 +94,88 @@ class Dispatcher:
     def __init__(self, work: Dispatching, *, idle_s: float = IDLE_S) -> None:
         self._work = work
         self._idle_s = idle_s
-        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._stops: dict[str, threading.Event] = {}
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin."""
-        settings = self._work.settings
-        with self._work.database.write() as session:
-            queue.name_destinations(session, settings)
-        for name, platform in settings.destinations.items():
-            tasks: list[Callable[[str], None]] = [self._send] * platform.workers
-            if isinstance(platform, Open311Platform):
-                tasks.append(self._poll)
-            for number, task in enumerate(tasks):
-                thread = threading.Thread(
-                    target=task, args=(name,), name=f"dispatch-{name}-{number}", daemon=True
-                )
-                self._threads.append(thread)
-                thread.start()
+        work = self._work
+        with self._lock:
+            with work.database.write() as session:
+                queue.name_destinations(session, work.settings)
+            for name in work.settings.destinations:
+                self._begin(name, work)
+
+    def change(self, settings: DispatchSettings) -> None:
+        """Go on with other settings.
+
+        Platforms that they have otherwise are sent to anew; an attempt that is under way ends as it
+        began, held by its lease. Others are left alone.
+        """
+        with self._lock:
+            old, work = self._work, replace(self._work, settings=settings)
+            with work.database.write() as session:
+                queue.name_destinations(session, settings)
+            self._work = work
+            before, after = old.settings.destinations, settings.destinations
+            alike = (old.settings.networks, old.settings.time_scale) == (
+                settings.networks,
+                settings.time_scale,
+            )
+            for name in before.keys() | after.keys():
+                if alike and before.get(name) == after.get(name):
+                    continue
+                if name in self._stops:
+                    self._stops.pop(name).set()
+                if name in after:
+                    self._begin(name, work)
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
 
     def stop(self, wait_s: float = 2.0) -> None:
         """End; attempts that are still under way then are made again when their leases end."""
-        self._stop.set()
+        with self._lock:
+            for stop in self._stops.values():
+                stop.set()
+            threads = list(self._threads)
         deadline_s = time.monotonic() + wait_s
-        for thread in self._threads:
+        for thread in threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
 
-    def _send(self, name: str) -> None:
-        while not self._stop.is_set():
+    def _begin(self, name: str, work: Dispatching) -> None:
+        """Begin to send to a platform, and to ask it where it does not call back."""
+        platform = work.settings.destinations[name]
+        stop = self._stops[name] = threading.Event()
+        tasks: list[Callable[[str, Dispatching, threading.Event], None]] = [
+            self._send
+        ] * platform.workers
+        if isinstance(platform, Open311Platform):
+            tasks.append(self._poll)
+        for number, task in enumerate(tasks):
+            thread = threading.Thread(
+                target=task, args=(name, work, stop), name=f"dispatch-{name}-{number}", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def _send(self, name: str, work: Dispatching, stop: threading.Event) -> None:
+        while not stop.is_set():
             try:
-                with self._work.adapter(name) as adapter:
-                    while not self._stop.is_set():
-                        if not deliver_next(self._work, name, adapter, self._stop):
-                            self._stop.wait(self._idle_s)
+                with work.adapter(name) as adapter:
+                    while not stop.is_set():
+                        if not deliver_next(work, name, adapter, stop):
+                            stop.wait(self._idle_s)
             except Exception:
                 log.exception("delivering to %s failed; it goes on", name)
-                self._stop.wait(self._idle_s)
+                stop.wait(self._idle_s)
 
-    def _poll(self, name: str) -> None:
-        work = self._work
+    def _poll(self, name: str, work: Dispatching, stop: threading.Event) -> None:
         platform = work.settings.destinations[name]
         assert isinstance(platform, Open311Platform)
-        while not self._stop.is_set():
+        while not stop.is_set():
             try:
                 with Open311Adapter(platform, work.access(name), work.policy) as adapter:
-                    while not self._stop.is_set():
+                    while not stop.is_set():
                         poll_once(
                             work.database,
                             name,
@@ -147,10 +184,10 @@ class Dispatcher:
                             work.clock,
                             worktime=work.worktime,
                         )
-                        self._stop.wait(platform.poll_s)
+                        stop.wait(platform.poll_s)
             except Exception:
                 log.exception("asking %s failed; it goes on", name)
-                self._stop.wait(platform.poll_s)
+                stop.wait(platform.poll_s)
 
 
 def deliver_next(
@@ -221,7 +258,8 @@ def _settled(work: Dispatching, claimed: Claimed, attempt: Attempt, at: datetime
 
 def arrived(session: Session, row: DeliveryRow, at: datetime) -> None:
     """Move a case that has reached the platform whose word counts for it."""
-    if row.subject != Subject.CONFIRMED or queue.leading(session, row.case_id) != row.destination:
+    asks = row.subject in (Subject.CONFIRMED, Subject.CORRECTED)
+    if not asks or queue.leading(session, row.case_id) != row.destination:
         return
     case = session.get_one(CaseRow, row.case_id)
     if case.state == CaseState.CONFIRMED:

@@ -5,16 +5,29 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
-from posting import FakeClock
+from dispatch_rig import (
+    confirm,
+    deliveries,
+    free_port,
+    listening,
+    panorama,
+    sandbox,
+    wait_for,
+    webhook,
+)
+from posting import SECRET_TEXT, FakeClock
 from serving import PlayedCameras, Serving, camera
 from sqlalchemy import select
 
 from service.context import Service
+from service.dispatch.dispatcher import Dispatcher
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import Signer
 from service.reload import Reloader
+from service.serve import dispatching
 from service.settings import load_settings
 from service.store.database import Database
 from service.store.tables import AuditRow, Role
@@ -116,3 +129,75 @@ def test_a_wrong_file_changes_nothing_and_every_fault_is_told(
 def test_without_a_file_there_is_nothing_to_read(file: File) -> None:
     bare = Serving(replace(file.serving.service, reloader=None))
     assert bare.user(Role.ADMIN).post(RELOAD).status_code == 409
+
+
+def of_city(url: str = "http://127.0.0.1:9/cases", **changes: Any) -> dict[str, Any]:
+    platform = webhook(url, **changes)
+    return {"networks": ["127.0.0.0/8"], "destinations": {"city": platform}}
+
+
+def test_platforms_change_and_faulty_ones_are_named(file: File) -> None:
+    file.write(port=8700, dispatch=of_city())
+    assert file.reload().json()["applied"] == ["dispatch.destinations.city", "dispatch.networks"]
+    file.write(port=8700, dispatch=of_city(timeout_s=-1))
+    answer = file.reload()
+    assert answer.status_code == 422
+    assert "dispatch.destinations.city.webhook.timeout_s" in answer.json()["detail"]
+    assert SECRET_TEXT not in answer.text
+    platform = file.serving.service.settings.dispatch.destinations["city"]
+    assert platform.timeout_s == 5
+
+
+def test_links_that_would_lead_nowhere_yet_are_refused(file: File) -> None:
+    """``public_url`` in the same file holds from the next start only."""
+    file.write(port=8700, public_url="https://jiexu.test", dispatch=of_city(evidence="links"))
+    answer = file.reload()
+    assert answer.status_code == 422
+    assert "dispatch.destinations.city" in answer.json()["detail"]
+    assert file.serving.service.settings.dispatch.destinations == {}
+
+
+def test_cases_go_where_the_new_settings_say_and_only_there(file: File, database: Database) -> None:
+    """One platform is moved to another address, one stays as it is, one goes."""
+    service = file.serving.service
+    with (
+        listening(sandbox(), free_port()) as first,
+        listening(sandbox(), free_port()) as second,
+    ):
+        both = {
+            "city": webhook(f"{first}/webhook/cases", kinds=["street_stall"]),
+            "heaps": panorama(f"{first}/client/handle_event", event_types={"debris_pile": 12}),
+        }
+        file.write(port=8700, dispatch={"networks": ["127.0.0.0/8"], "destinations": both})
+        assert file.reload().status_code == 200
+        service.dispatcher = Dispatcher(dispatching(service), idle_s=0.02)
+        service.dispatcher.start()
+        try:
+            send(database, 0, "street_stall")
+            send(database, 1, "debris_pile")
+            wait_for(lambda: held(first) == 2)
+            moved = {"city": webhook(f"{second}/webhook/cases")}
+            file.write(port=8700, dispatch={"networks": ["127.0.0.0/8"], "destinations": moved})
+            assert file.reload().json()["applied"] == [
+                "dispatch.destinations.city",
+                "dispatch.destinations.heaps",
+            ]
+            send(database, 2, "street_stall")
+            send(database, 3, "debris_pile")
+            wait_for(lambda: held(second) == 2)
+            assert held(first) == 2
+        finally:
+            service.dispatcher.stop()
+    assert [(row.destination, row.state) for row in deliveries(database)] == [
+        *(("city", "delivered"), ("heaps", "delivered"), ("city", "delivered")),
+        ("city", "delivered"),
+    ]
+
+
+def send(database: Database, number: int, kind: str) -> None:
+    with database.write() as session:
+        confirm(session, number, kind)
+
+
+def held(url: str) -> int:
+    return len(httpx.get(f"{url}/cases").json()["cases"])

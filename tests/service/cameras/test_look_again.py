@@ -64,7 +64,7 @@ def test_still_there_is_reopened_then_gone_is_verified_each_with_a_picture_from_
     intake = Intake(database, files, mask=lambda data, _: data, clock=clock.now)
     one = watch(StoringSink(intake), tmp_path / "camera")
     rules = VerificationSettings(looks=3, span_s=60, within_s=600)
-    verifier = Verifier(database, intake, OneCamera(one), clock.now, rules, dispatch)
+    verifier = Verifier(database, intake, OneCamera(one), clock.now, rules, lambda: dispatch)
 
     def look(from_s: float, until_s: float) -> None:
         time_s = from_s

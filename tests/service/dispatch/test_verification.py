@@ -66,7 +66,9 @@ class Street:
         intake = Intake(
             database, files, mask=lambda data, _: b"masked" + data, clock=self.clock.now
         )
-        self.verifier = Verifier(database, intake, self.view, self.clock.now, RULES, dispatch)
+        self.verifier = Verifier(
+            database, intake, self.view, self.clock.now, RULES, lambda: dispatch
+        )
         name(database, dispatch)
         with database.write() as session:
             confirm(session)
