@@ -1,8 +1,8 @@
 """What each figure counts, as data: printed with every number.
 
 Names after GB/T 30428.4 and what platforms print. There is no common denominator for 整改率 and
-返工率, so that ours are said in full. A case that is cancelled 作废 counts in none but the first
-group.
+返工率, so that ours are said in full. A case that is cancelled 作废 counts in the first group and
+as cancelled, in nothing else.
 """
 
 from __future__ import annotations
@@ -92,11 +92,41 @@ COUNTS: dict[str, Count] = {
         Count("accepted", "平台受理", "Accepted", "期内平台受理的", "Accepted in the window"),
         Count("declined", "平台退回", "Declined", "期内平台不受理的", "Declined in the window"),
         Count(
+            "returned",
+            "单位退回",
+            "Given back",
+            "已派出中被处置单位退回过的",
+            "Of the delivered: given back by a unit",
+        ),
+        Count("suspended", "挂账", "Suspended", "期内挂账的", "Suspended in the window"),
+        Count(
+            "cancelled",
+            "作废",
+            "Cancelled",
+            "期内作废的，不计入派出以后各项",
+            "Cancelled in the window; in no count that follows upon delivery",
+        ),
+        Count(
             "due",
             "应处置",
             "Due",
-            "已派出、时限在期内到达的（挂账的不计）",
-            "Delivered, with a deadline in the window (not: suspended)",
+            "已派出、时限（延期的按延后的）在期内到达的（挂账的不计）",
+            "Delivered, with a deadline, as put off, in the window (not: suspended)",
+        ),
+        Count("extended", "延期", "Put off", "应处置中时限延过的", "Of the due: put off"),
+        Count(
+            "appealed",
+            "申诉",
+            "Appealed",
+            "应处置中处置单位申诉过的",
+            "Of the due: disputed by the unit",
+        ),
+        Count(
+            "exempted",
+            "申诉成立",
+            "Exempted",
+            "应处置中申诉成立的",
+            "Of the due: the platform found for the unit",
         ),
         Count(
             "handled",
@@ -109,8 +139,8 @@ COUNTS: dict[str, Count] = {
             "handled_in_time",
             "按期处置",
             "Handled in time",
-            "其中在时限内处置的",
-            "Of the handled: not later than the deadline",
+            "其中在时限（延期的按延后的）内处置的，或申诉成立的",
+            "Of the handled: not later than the deadline as put off, or exempted",
         ),
         Count(
             "finished",
@@ -131,8 +161,8 @@ COUNTS: dict[str, Count] = {
             "closed_in_time",
             "按期结案",
             "Closed in time",
-            "其中在时限内结案的",
-            "Of these: closed not later than the deadline",
+            "其中在时限（延期的按延后的）内结案的，或申诉成立而结案的",
+            "Of these: closed not later than the deadline as put off, or exempted and closed",
         ),
         Count(
             "reworked",
@@ -165,6 +195,8 @@ RATES: dict[str, Rate] = {
     for one in (
         Rate("precision", "模型准确率", "Precision of the model", "correct", "judged"),
         Rate("recurrence_rate", "复发率", "Recurrence", "recurring", "confirmed"),
+        Rate("return_rate", "退回率", "Given back", "returned", "delivered"),
+        Rate("extension_rate", "延期率", "Put off", "extended", "due"),
         Rate("handling_rate", "处置率", "Handled", "handled", "due"),
         Rate("in_time_rate", "按期处置率", "Handled in time", "handled_in_time", "due"),
         Rate("closing_rate", "结案率", "Closed", "closed", "finished"),

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from service.cases.deadline_changes import APPEALED, EXEMPTED, EXTENDED
 from service.cases.lifecycle import Action
 from service.cases.reasons import REASONS
 from service.reports.definitions import BANDS, COUNTS, RATES
@@ -194,17 +195,26 @@ def _counted(case: CaseFacts, window: Window) -> CountedCase:
 def _handling_counts(case: CaseFacts, window: Window) -> tuple[Counter[str], float | None]:
     counts: Counter[str] = Counter()
     if case.state == CaseState.CANCELLED:
+        counts["cancelled"] += window.holds(_last(case, Action.CANCEL))
         return counts, None
     delivered_at = _first(case, Action.SUBMIT)
+    is_exempt = bool(_all(case, EXEMPTED))
     counts["delivered"] += window.holds(delivered_at)
+    counts["returned"] += window.holds(delivered_at) and bool(_all(case, Action.RETURN))
+    counts["suspended"] += any(window.holds(at) for at in _all(case, Action.SUSPEND))
     counts["accepted"] += window.holds(_first(case, Action.ACCEPT))
     counts["declined"] += any(window.holds(at) for at in _all(case, Action.DECLINE))
     held_at = _held_handling(case)
     if window.holds(case.deadline_at) and delivered_at is not None:
         assert case.deadline_at is not None
         counts["due"] += 1
+        counts["extended"] += bool(_all(case, EXTENDED))
+        counts["appealed"] += bool(_all(case, APPEALED))
+        counts["exempted"] += is_exempt
         counts["handled"] += held_at is not None
-        counts["handled_in_time"] += held_at is not None and held_at <= case.deadline_at
+        counts["handled_in_time"] += held_at is not None and (
+            is_exempt or held_at <= case.deadline_at
+        )
     finishes = _all(case, *_FINISHING)
     if any(window.holds(at) for at in finishes):
         closed_at = _last(case, Action.CLOSE)
@@ -214,7 +224,9 @@ def _handling_counts(case: CaseFacts, window: Window) -> tuple[Counter[str], flo
         counts["reworked"] += any(at >= finishes[0] for at in _all(case, Action.REOPEN))
         if deadline_at is not None:
             counts["finished_with_deadline"] += 1
-            counts["closed_in_time"] += closed_at is not None and closed_at <= deadline_at
+            counts["closed_in_time"] += closed_at is not None and (
+                is_exempt or closed_at <= deadline_at
+            )
     gone = [at for at in _all(case, Action.VERIFY) if window.holds(at)]
     still = [
         step.at

@@ -56,7 +56,13 @@ def test_may_as_counted_by_hand(filled: Database) -> None:
         "delivered": 5,  # 0 1 2 5 9; 8 was cancelled
         "accepted": 2,  # 0 2
         "declined": 1,  # 5
+        "returned": 0,
+        "suspended": 0,
+        "cancelled": 1,  # 8
         "due": 5,  # 0 1 2 5 7
+        "extended": 0,
+        "appealed": 0,
+        "exempted": 0,
         "handled": 4,  # not 5
         "handled_in_time": 3,  # 1 was sent back in time and done again too late
         "finished": 5,  # 0 1 2 7 9
