@@ -54,19 +54,38 @@ class CallbackForm(BaseModel):
     event_id: _Word | None = Field(default=None, description="webhook-id that it answers")
     reference: _Word | None = Field(default=None, description="The platform's id of the case")
     case_id: _Word | None = Field(default=None, description="Our id of the case")
+    deadline_at: Time | None = Field(
+        default=None, description="With extended: the deadline that holds from then on"
+    )
     operator: _Note = ""
-    note: _Note = ""
+    note: _Note = Field(default="", description="Why; needed with extended")
 
 
 class PanoramaForm(BaseModel):
-    """The callback of panorama-video platforms."""
+    """The callback of panorama-video platforms.
+
+    Of the states, its specification has ``processing`` and ``closed``; the others are ours.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
     push_id: _Word
-    disposal_status: Literal["processing", "closed"]
+    disposal_status: Literal[
+        "processing",
+        "closed",
+        "declined",
+        "returned",
+        "suspended",
+        "cancelled",
+        "extended",
+        "appealed",
+        "exempted",
+    ]
     disposal_time: str = Field(description="yyyy-MM-dd HH:mm:ss, Shanghai")
-    disposal_result: _Note = ""
+    disposal_deadline: str | None = Field(
+        default=None, description="With extended: yyyy-MM-dd HH:mm:ss, Shanghai"
+    )
+    disposal_result: _Note = Field(default="", description="Why; needed with extended")
     disposal_operator: _Note = ""
 
 
@@ -194,6 +213,10 @@ def _report(body: bytes) -> Report:
     form = _parsed(CallbackForm, body)
     if form.event_id is None and form.reference is None and form.case_id is None:
         raise invalid("body.event_id", "one of event_id, reference and case_id is needed")
+    if form.status is Status.EXTENDED and form.deadline_at is None:
+        raise invalid("body.deadline_at", "needed with extended: the later deadline")
+    if form.status is Status.EXTENDED and not form.note.strip():
+        raise invalid("body.note", "needed with extended: why the deadline is put off")
     return Report(
         id=form.id,
         status=form.status,
@@ -201,24 +224,36 @@ def _report(body: bytes) -> Report:
         event_id=form.event_id,
         reference=form.reference,
         case_id=form.case_id,
+        deadline_at=form.deadline_at if form.status is Status.EXTENDED else None,
         details=_details(operator=form.operator, note=form.note),
     )
 
 
 def _panorama_report(body: bytes) -> Report:
     form = _parsed(PanoramaForm, body)
-    try:
-        said_at = from_shanghai(form.disposal_time.strip()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise invalid("body.disposal_time", "must be yyyy-MM-dd HH:mm:ss") from None
-    closed = form.disposal_status == "closed"
+    said_at = _instant("body.disposal_time", form.disposal_time)
+    word = form.disposal_status
+    status = Status.HANDLING if word == "processing" else Status(word)
+    deadline_at = None
+    if status is Status.EXTENDED:
+        deadline_at = _instant("body.disposal_deadline", form.disposal_deadline or "")
+        if not form.disposal_result.strip():
+            raise invalid("body.disposal_result", "needed with extended: why it is put off")
     return Report(
-        id=f"{form.push_id[:90]}:{form.disposal_status}:{int(said_at.timestamp())}",
-        status=Status.CLOSED if closed else Status.HANDLING,
+        id=f"{form.push_id[:90]}:{word}:{int(said_at.timestamp())}",
+        status=status,
         said_at=said_at,
         event_id=form.push_id,
+        deadline_at=deadline_at,
         details=_details(operator=form.disposal_operator, note=form.disposal_result),
     )
+
+
+def _instant(field: str, text: str) -> datetime:
+    try:
+        return from_shanghai(text.strip()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise invalid(field, "must be yyyy-MM-dd HH:mm:ss") from None
 
 
 def _parsed(form: type[_Form], body: bytes) -> _Form:

@@ -28,11 +28,13 @@ from service.cases.claims import (
     queue_page,
     release,
 )
+from service.cases.correction import Correction, correct
+from service.cases.deadline_changes import RUNNING, extend
 from service.cases.lifecycle import Action, hold, take_step
 from service.cases.reasons import REASONS
 from service.cases.review import Decision, decide, undo, visible_decisions
 from service.context import Service
-from service.store.tables import CaseRow, Role, Stage, Verdict
+from service.store.tables import CaseRow, CaseState, Role, Stage, Verdict
 
 router = APIRouter(tags=["review"], route_class=IdempotentRoute, responses=answers(401, 403))
 
@@ -200,6 +202,43 @@ class StepForm(BaseModel):
     )
 
     action: Action = Field(description=", ".join(_STEPS))
+    reason: Annotated[Text, Field(min_length=3, max_length=500)] = Field(
+        description="Why; stands in the history and in the audit"
+    )
+
+
+class CorrectionForm(BaseModel):
+    """What was wrong with a case that the platform declined."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"kind": "debris_pile", "note": "not a stall, goods left behind"}]
+        },
+    )
+
+    note: Annotated[Text, Field(min_length=3, max_length=500)] = Field(
+        description="What was put right; stands in the history"
+    )
+    kind: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="What it is, if it is of another kind"
+    )
+    box: Box | None = Field(default=None, description="Corrected x1, y1, x2, y2 in pixels")
+
+
+class ExtensionForm(BaseModel):
+    """A deadline that is put off."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"deadline_at": "2026-05-06T17:00:00+08:00", "reason": "waits for the owner"}
+            ]
+        },
+    )
+
+    deadline_at: Time = Field(description="The later deadline")
     reason: Annotated[Text, Field(min_length=3, max_length=500)] = Field(
         description="Why; stands in the history and in the audit"
     )
@@ -417,6 +456,74 @@ def post_step(
             details={"reason": form.reason},
             worktime=service.worktime,
         )
+        return _answer(case, response)
+
+
+@router.post("/cases/{case_id}/corrections", responses=answers(404, 409, 412, 428))
+def post_correction(
+    case_id: Id,
+    form: CorrectionForm,
+    service: TheService,
+    who: UserReviewer,
+    response: Response,
+    if_match: IfMatch = None,
+    _key: IdempotencyKey = None,
+) -> CaseBody:
+    """Put right what the platform declined, and send it again under the same number."""
+    x1y1x2y2: Any = None if form.box is None else tuple(form.box)
+    with refusals(), service.database.write() as session:
+        seen = hold(session, case_id).version
+        require_match(if_match, seen)
+        case = correct(
+            session,
+            case_id,
+            who.actor,
+            Correction(form.note, form.kind, x1y1x2y2),
+            service.clock(),
+            version=seen,
+            filing=service.filing,
+        )
+        return _answer(case, response)
+
+
+@router.post("/cases/{case_id}/extension", responses=answers(404, 409, 412, 428))
+def post_extension(
+    case_id: Id,
+    form: ExtensionForm,
+    service: TheService,
+    who: Supervisor,
+    origin: Origin,
+    response: Response,
+    if_match: IfMatch = None,
+    _key: IdempotencyKey = None,
+) -> CaseBody:
+    """Put off the deadline of a case that is not handled yet."""
+    now = service.clock()
+    with refusals(), service.database.write() as session:
+        case = hold(session, case_id)
+        require_match(if_match, case.version)
+        audit.write(
+            session,
+            now,
+            origin,
+            who.actor,
+            "case.extended",
+            subject=f"case:{case_id}",
+            reason=form.reason,
+        )
+        extended = CaseState(case.state) in RUNNING and extend(
+            session,
+            case,
+            form.deadline_at,
+            who.actor,
+            now,
+            worktime=service.worktime,
+            details={"reason": form.reason},
+        )
+        if not extended:
+            raise Problem(
+                409, "not_possible", "the case has no deadline that runs, or none so early"
+            )
         return _answer(case, response)
 
 

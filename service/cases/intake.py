@@ -17,6 +17,7 @@ from service.cases.events import CASE_CHANGED, CASE_CREATED, tell
 from service.cases.lifecycle import case_summary
 from service.cases.priority import priority_of
 from service.cases.sameness import Sameness, earlier_case_of, near_cases, open_case_of
+from service.dispatch import queue
 from service.evidence.files import EvidenceFiles, key_of
 from service.store.cameras import camera_of
 from service.store.database import Database
@@ -87,7 +88,8 @@ class Intake:
 
         The first time it opens a candidate case, or is counted with the open case of its place.
         The same told again changes nothing; what is older than what is kept is passed over. Files
-        come before rows: a row never names a file that is not there.
+        come before rows: a row never names a file that is not there. Of a clip that comes when the
+        case was sent already, its platforms are told.
 
         Args:
             record: The violation.
@@ -108,9 +110,13 @@ class Intake:
         now = self._clock()
         with self._database.write() as session:
             opened, changed = _keep_violation(session, record, now, self._same)
-            added = [one.role for one in kept if _keep_file(session, record.id, one, now)]
+            new = [one for one in kept if _keep_file(session, record.id, one, now)]
+            added = [one.role for one in new]
             if opened or changed or added:
-                case = session.get_one(CaseRow, _case_of(session, record.id))
+                case_id = _case_of(session, record.id)
+                case = session.get_one(CaseRow, case_id, with_for_update=True)
+                if any(one.role == "clip" and one.variant is Variant.MASKED for one in new):
+                    queue.tell_evidence(session, case, now)
                 data = {**case_summary(case), "evidence": sorted(set(added))}
                 tell(session, CASE_CREATED if opened else CASE_CHANGED, case.id, data, now)
 

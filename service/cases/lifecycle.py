@@ -3,7 +3,8 @@
 A case is confirmed (立案), sent, accepted, handled (处置), looked at again (核查), closed (结案).
 Two states are of the platforms: ``suspended`` (挂账), during which the deadline stands still, and
 ``cancelled`` (作废). Platforms leave steps out, some know only open and closed, so that a case may
-be handled without having been told as accepted.
+be handled without having been told as accepted. That a deadline is put off 延期 and that a unit
+disputes a case 申诉 moves no case: see :mod:`service.cases.deadline_changes`.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ class Action(StrEnum):
     """The platform took it (受理, 立案)."""
     DECLINE = "decline"
     """The platform did not take it (不予立案), or gave it back."""
+    CORRECT = "correct"
+    """A reviewer puts right what the platform declined: it is sent again."""
+    RETURN = "return"
+    """The unit gave it back to the platform (退回), which is to find another one."""
     HANDLE = "handle"
     """A unit works on it."""
     FINISH = "finish"
@@ -85,6 +90,10 @@ TRANSITIONS: Mapping[Action, Transition] = {
     Action.SUBMIT: _from(S.CONFIRMED, S.DECLINED, to=S.SUBMITTED),
     Action.ACCEPT: _from(S.SUBMITTED, to=S.ACCEPTED),
     Action.DECLINE: _from(S.SUBMITTED, S.ACCEPTED, S.HANDLING, to=S.DECLINED),
+    Action.CORRECT: _from(S.DECLINED, to=S.CONFIRMED),
+    Action.RETURN: _from(
+        S.SUBMITTED, S.ACCEPTED, S.HANDLING, S.REOPENED, S.SUSPENDED, to=S.ACCEPTED
+    ),
     Action.HANDLE: _from(S.SUBMITTED, S.ACCEPTED, S.REOPENED, to=S.HANDLING),
     Action.FINISH: _from(
         S.SUBMITTED, S.ACCEPTED, S.HANDLING, S.REOPENED, S.SUSPENDED, to=S.HANDLED
@@ -215,7 +224,7 @@ def take_step(
         case.settled_at = None
     else:
         case.queue_at = case.claimed_by = case.claimed_until = None
-    after_step(session, case, at)
+    after_step(session, case, at, told_by=actor.removeprefix("platform:"))
     note(session, case, action, actor, at, details=details)
     return case
 

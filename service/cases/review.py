@@ -77,14 +77,32 @@ class Decision:
             raise InputError(f"reason: none of {', '.join(REASONS)}")
         if self.kind is not None and self.verdict is not Verdict.CONFIRM:
             raise InputError("kind: only to confirm")
-        if self.kind is not None and self.kind not in KINDS:
-            raise InputError(f"kind: none of {', '.join(KINDS)}")
+        check_kind(self.kind)
         if self.duplicate_of is not None and self.reason != "duplicate":
             raise InputError("duplicate_of: only with the reason duplicate")
-        if self.box is not None:
-            x1, y1, x2, y2 = self.box
-            if not all(math.isfinite(value) for value in self.box) or x1 >= x2 or y1 >= y2:
-                raise InputError("box: x1, y1, x2, y2 with x1 < x2 and y1 < y2")
+        check_box(self.box)
+
+
+def check_kind(kind: str | None) -> None:
+    """Whether a kind is known, where one is given.
+
+    Raises:
+        InputError: It is not.
+    """
+    if kind is not None and kind not in KINDS:
+        raise InputError(f"kind: none of {', '.join(KINDS)}")
+
+
+def check_box(box: Box | None) -> None:
+    """Whether a box has an inside, where one is given.
+
+    Raises:
+        InputError: It has none.
+    """
+    if box is not None:
+        x1, y1, x2, y2 = box
+        if not all(math.isfinite(value) for value in box) or x1 >= x2 or y1 >= y2:
+            raise InputError("box: x1, y1, x2, y2 with x1 < x2 and y1 < y2")
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from service.store.tables import (
 from vision.record import ViolationRecord
 from vision.rules.kinds import KINDS
 
-ROLES = ("scene", "crop", "before", "after")
-"""Evidence that is shown to platforms; of clips there is no masked version."""
+ROLES = ("scene", "crop", "before", "after", "clip")
+"""Evidence that is shown to platforms, masked."""
 
 
 class Subject(StrEnum):
@@ -37,12 +37,20 @@ class Subject(StrEnum):
 
     CONFIRMED = "confirmed"
     """It is a case: please handle it."""
+    CORRECTED = "corrected"
+    """It was declined and has been put right: please take it up again."""
     REOPENED = "reopened"
     """It was said to be handled and is still there (返工)."""
     VERIFIED = "verified"
     """A camera saw that it is gone."""
     CANCELLED = "cancelled"
     """It should never have been sent (作废)."""
+    EVIDENCE = "evidence"
+    """There is evidence that was not there when it was told of first."""
+
+
+ASKING = (Subject.CONFIRMED, Subject.CORRECTED, Subject.REOPENED)
+"""What asks a platform to have a case handled."""
 
 
 class _Part(BaseModel):
@@ -99,9 +107,11 @@ class Notice(_Part):
         since = self.started_at.isoformat(sep=" ", timespec="minutes")
         head = {
             Subject.CONFIRMED: "",
+            Subject.CORRECTED: "Put right after it was declined / 更正后重报: ",
             Subject.REOPENED: "Still there after it was said to be handled / 返工: ",
             Subject.VERIFIED: "Seen to be gone / 已核查整改: ",
             Subject.CANCELLED: "Withdrawn / 作废: ",
+            Subject.EVIDENCE: "More evidence / 补充证据: ",
         }[self.subject]
         return f"{head}{self.kind.zh} ({self.kind.en}), {where}, since {since}"
 

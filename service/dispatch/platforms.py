@@ -120,6 +120,8 @@ class Open311Platform(_Platform):
         attributes: Values of attributes that services want, by their code; of
             :data:`service.dispatch.open311.FIELDS`, ``{camera_id}`` and the like are put in.
         poll_s: Asked so often what became of cases.
+        statuses: What words of the platform mean beyond ``open`` and ``closed``: a status that it
+            has besides, or its whole ``status_notes``.
     """
 
     interface: Literal["open311"]
@@ -129,6 +131,12 @@ class Open311Platform(_Platform):
     jurisdiction_id: str | None = None
     attributes: dict[str, str] = {}
     poll_s: Seconds = 300
+    statuses: dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=200)],
+        Literal[
+            "accepted", "declined", "handling", "returned", "suspended", "handled", "cancelled"
+        ],
+    ] = {}
 
     @property
     def requests_max(self) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from service.cases.deadlines import WorkTime
 from service.dispatch.adapters.open311 import (
@@ -17,13 +17,13 @@ from service.dispatch.adapters.open311 import (
     Open311Error,
     ServiceRequest,
 )
-from service.dispatch.callbacks import Report, Status, receive
+from service.dispatch.callbacks import ASIDE, Report, Status, receive
 from service.dispatch.exchange import NoAnswerError
 from service.dispatch.platforms import Open311Platform
 from service.dispatch.queue import locked_platform
 from service.dispatch.schedule import State
 from service.store.database import Database
-from service.store.tables import CaseRow, CaseState, DeliveryRow
+from service.store.tables import CallbackRow, CaseRow, CaseState, DeliveryRow
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ ASKED = (
     CaseState.SUSPENDED,
 )
 """States of cases about which the platform has something to say yet."""
+
+NOTES_MAX = 500
 
 
 class Asked(Protocol):
@@ -75,7 +77,7 @@ def poll_once(
         for start in range(0, len(known), POLL_MAX):
             now = clock()
             for one in asked.requests(known[start : start + POLL_MAX], now):
-                news += _take(database, name, one, now, worktime)
+                news += _take(database, name, platform, one, now, worktime=worktime)
     except (NoAnswerError, Open311Error, AskedInVainError) as error:
         log.warning("asking %s: %s", name, error)
     return news
@@ -131,15 +133,13 @@ def _open_references(database: Database, name: str) -> list[str]:
 def _take(
     database: Database,
     name: str,
+    platform: Open311Platform,
     one: ServiceRequest,
     now: datetime,
+    *,
     worktime: WorkTime | None,
 ) -> bool:
-    """Take in what a request says; ``open`` means that it was accepted, ``closed`` handled."""
-    status = Status.ACCEPTED if one.is_open else Status.CLOSED
-    said_at = one.updated_at or now
-    # Asked again, a request says the same: known by what it says, not by when it was asked.
-    said = hashlib.sha256(f"{one.id}\n{status}\n{one.notes}".encode()).hexdigest()[:32]
+    """Take in what a request says that it did not say before."""
     with database.write() as session:
         delivery = session.scalars(
             select(DeliveryRow).where(
@@ -148,12 +148,80 @@ def _take(
         ).first()
         if delivery is None:
             return False
-        report = Report(
-            id=f"{one.id[:80]}:{said}",
-            status=status,
-            said_at=said_at,
-            event_id=delivery.event_id,
-            details={"notes": one.notes[:500]} if one.notes else {},
+        reports = _news(session, delivery, one, platform, now)
+        for report in reports:
+            receive(session, name, report, now, worktime=worktime)
+        return bool(reports)
+
+
+def _news(
+    session: Session,
+    delivery: DeliveryRow,
+    one: ServiceRequest,
+    platform: Open311Platform,
+    now: datetime,
+) -> list[Report]:
+    """What a request says otherwise than when it was asked last.
+
+    ``open`` means that it was accepted, ``closed`` that it was handled, further words what the
+    settings say. A later ``expected_datetime`` than was told before is an extension.
+    """
+    rows = session.scalars(
+        select(CallbackRow)
+        .where(
+            CallbackRow.destination == delivery.destination,
+            CallbackRow.event_id == delivery.event_id,
         )
-        found = receive(session, name, report, now, worktime=worktime)
-        return found.outcome != "repeated"
+        .order_by(CallbackRow.received_at, CallbackRow.report_id)
+    ).all()
+    said_at = one.updated_at or now
+    reports = []
+    expected = [at for row in rows if (at := _expected_before(row)) is not None]
+    if expected and one.expected_at is not None and one.expected_at > max(expected):
+        reports.append(
+            Report(
+                id=f"{one.id[:80]}:expected:{int(one.expected_at.timestamp())}",
+                status=Status.EXTENDED,
+                said_at=said_at,
+                event_id=delivery.event_id,
+                deadline_at=one.expected_at,
+                details=_details(one),
+            )
+        )
+    status, notes = _meaning(one, platform), one.notes[:NOTES_MAX]
+    before = [row for row in rows if row.status not in ASIDE]
+    last = before[-1] if before else None
+    if last is None or (last.status, last.details.get("notes", "")) != (status, notes):
+        reports.append(
+            Report(
+                id=f"{one.id[:80]}:{len(before):06}:{status}",
+                status=status,
+                said_at=said_at,
+                event_id=delivery.event_id,
+                details=_details(one),
+            )
+        )
+    return reports
+
+
+def _meaning(one: ServiceRequest, platform: Open311Platform) -> Status:
+    """What the status of a request means; a word of the settings wins, in whatever case."""
+    means = {word.casefold(): status for word, status in platform.statuses.items()}
+    for word in (one.word, one.notes.strip()):
+        if word.casefold() in means:
+            return Status(means[word.casefold()])
+    return Status.ACCEPTED if one.is_open else Status.CLOSED
+
+
+def _details(one: ServiceRequest) -> dict[str, str]:
+    told = {
+        "notes": one.notes[:NOTES_MAX],
+        "expected_at": "" if one.expected_at is None else one.expected_at.isoformat(),
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _expected_before(row: CallbackRow) -> datetime | None:
+    """Until when a request was expected to be handled, as it was told then."""
+    told = row.details.get("expected_at")
+    return None if told is None else datetime.fromisoformat(told)

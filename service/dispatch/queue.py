@@ -18,10 +18,16 @@ from sqlalchemy.orm import Session, aliased
 
 from service.cases.pages import Position
 from service.dispatch.attempt import Attempt, Outcome
-from service.dispatch.notice import Subject, event_id_of
+from service.dispatch.notice import ASKING, Subject, event_id_of
 from service.dispatch.platforms import DispatchSettings, kinds_of
 from service.dispatch.schedule import OPEN, Jitter, Progress, State, chance, progressed
-from service.store.tables import CaseRow, CaseState, DeliveryRow, DestinationRow
+from service.store.tables import (
+    FINISHED,
+    CaseRow,
+    CaseState,
+    DeliveryRow,
+    DestinationRow,
+)
 from service.store.times import Instant
 
 BREAKER_FAILURES = 5
@@ -31,7 +37,7 @@ BREAKER_FIRST_S = 10.0
 BREAKER_MAX_S = 600.0
 """Pause after that, doubled with each further failure up to this."""
 
-CANNOT_BE_TOLD = {"open311": (Subject.VERIFIED, Subject.CANCELLED)}
+CANNOT_BE_TOLD = {"open311": (Subject.VERIFIED, Subject.CANCELLED, Subject.EVIDENCE)}
 """What an interface has no words for, by interface."""
 
 _ERROR_MAX = 500
@@ -71,6 +77,7 @@ def name_destinations(session: Session, settings: DispatchSettings) -> None:
         row.kinds = list(kinds_of(platform))
         row.position = position
         row.active = True
+        row.takes_evidence = platform.evidence != "none"
     for row in known.values():
         row.active = False
 
@@ -85,27 +92,59 @@ def destinations_for(session: Session, kind: str) -> Sequence[DestinationRow]:
     return [row for row in session.scalars(query) if kind in row.kinds]
 
 
-def enqueue(session: Session, case: CaseRow, subject: Subject, now: datetime) -> int:
+def enqueue(
+    session: Session, case: CaseRow, subject: Subject, now: datetime, *, told_by: str | None = None
+) -> int:
     """Write down that the platforms of a case are to be told something.
 
     To be called in the transaction of the step that it tells of. Of what they were never told, they
-    are not told that it changed.
+    are not told that it changed. A case that is confirmed for the second time was declined and put
+    right: that begins a round. Who declined it and does not take it any more hears nothing further;
+    others that do not take it any more are told to forget it.
+
+    Args:
+        session: A writing session.
+        case: The case.
+        subject: What is told.
+        now: Aware wall-clock time.
+        told_by: Platform that said so itself, and is not told.
 
     Returns:
         How many platforms are to be told.
     """
+    of_case = DeliveryRow.case_id == case.id
     last = dict(
         session.execute(
             select(DeliveryRow.destination, func.max(DeliveryRow.number))
-            .where(DeliveryRow.case_id == case.id)
+            .where(of_case)
             .group_by(DeliveryRow.destination)
         ).all()
     )
+    rounds = dict(
+        session.execute(
+            select(DeliveryRow.destination, func.max(DeliveryRow.round))
+            .where(of_case, DeliveryRow.state != State.WITHDRAWN)
+            .group_by(DeliveryRow.destination)
+        ).all()
+    )
+    now_round = max(rounds.values(), default=0)
+    hearing = [name for name, known in rounds.items() if known == now_round and name != told_by]
+    told: list[tuple[str, Subject, int]]
     if subject is Subject.CONFIRMED:
-        names = [row.name for row in destinations_for(session, case.kind)]
+        takers = [row.name for row in destinations_for(session, case.kind)]
+        declined_by = leading(session, case.id)
+        told = [
+            (name, Subject.CORRECTED if name in rounds else subject, now_round + 1)
+            for name in takers
+        ]
+        told += [
+            (name, Subject.CANCELLED, now_round)
+            for name in hearing
+            if name not in (*takers, declined_by) and _has_word(session, name, Subject.CANCELLED)
+        ]
     else:
-        names = [name for name in last if _is_told(session, case.id, name, subject)]
-    for name in names:
+        told = [(name, subject, now_round) for name in hearing if _has_word(session, name, subject)]
+    for name, one, round_ in told:
         number = last.get(name, 0) + 1
         session.add(
             DeliveryRow(
@@ -113,8 +152,9 @@ def enqueue(session: Session, case: CaseRow, subject: Subject, now: datetime) ->
                 event_id=event_id_of(case.id, number),
                 case_id=case.id,
                 destination=name,
-                subject=subject,
+                subject=one,
                 number=number,
+                round=round_,
                 state=State.PENDING,
                 next_at=now,
                 created_at=now,
@@ -122,20 +162,52 @@ def enqueue(session: Session, case: CaseRow, subject: Subject, now: datetime) ->
             )
         )
     session.flush()
-    return len(names)
+    return len(told)
 
 
-def withdraw(session: Session, case_id: str, now: datetime) -> bool:
+def tell_evidence(session: Session, case: CaseRow, now: datetime) -> int:
+    """Write down that platforms are to be told of evidence that they were sent a case without.
+
+    To be called in the transaction in which the evidence is kept, with the case held. What was not
+    frozen yet will have it; a message that is being frozen is waited for.
+
+    Returns:
+        How many platforms are to be told.
+    """
+    if case.state in FINISHED:
+        return 0
+    rows = session.scalars(
+        select(DeliveryRow)
+        .where(DeliveryRow.case_id == case.id, DeliveryRow.state != State.WITHDRAWN)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    if not any(row.notice is not None and row.subject in ASKING for row in rows):
+        return 0
+    return enqueue(session, case, Subject.EVIDENCE, now)
+
+
+def withdraw(session: Session, case_id: str, now: datetime, *, told_by: str | None = None) -> bool:
     """Take back what waits to be told of a case.
+
+    Args:
+        session: A writing session.
+        case_id: Which.
+        now: Aware wall-clock time.
+        told_by: Platform that has spoken of the case: it has it, whatever we know of that.
 
     Returns:
         Whether nothing of it can have been sent.
     """
-    rows = session.scalars(
-        select(DeliveryRow)
-        .where(DeliveryRow.case_id == case_id, DeliveryRow.state != State.WITHDRAWN)
-        .with_for_update()
-    ).all()
+    rows = [
+        row
+        for row in session.scalars(
+            select(DeliveryRow)
+            .where(DeliveryRow.case_id == case_id, DeliveryRow.state != State.WITHDRAWN)
+            .with_for_update()
+        )
+        if row.destination != told_by
+    ]
     if any(row.attempts or row.leased_by is not None for row in rows):
         return False
     for row in rows:
@@ -375,10 +447,18 @@ def release(session: Session, claimed: Claimed) -> None:
     )
 
 
-def after_step(session: Session, case: CaseRow, at: datetime) -> None:
+def after_step(
+    session: Session, case: CaseRow, at: datetime, *, told_by: str | None = None
+) -> None:
     """Write down what a step of a case has to be told to platforms; part of the step.
 
     What was never sent is taken back instead of being followed by its contrary.
+
+    Args:
+        session: A writing session.
+        case: The case after the step.
+        at: When, aware.
+        told_by: Platform by whose word it was taken.
     """
     match CaseState(case.state):
         case CaseState.CONFIRMED:
@@ -391,19 +471,24 @@ def after_step(session: Session, case: CaseRow, at: datetime) -> None:
             if not withdraw(session, case.id, at):
                 enqueue(session, case, Subject.VERIFIED, at)
         case CaseState.CANCELLED:
-            if not withdraw(session, case.id, at):
-                enqueue(session, case, Subject.CANCELLED, at)
+            if not withdraw(session, case.id, at, told_by=told_by):
+                enqueue(session, case, Subject.CANCELLED, at, told_by=told_by)
 
 
 def leading(session: Session, case_id: str) -> str | None:
-    """Name of the platform whose word moves a case: the first of those that it was sent to."""
-    rows = session.execute(
-        select(DeliveryRow.destination, DestinationRow.position)
+    """Name of the platform whose word moves a case: the first of those that it was sent to last."""
+    query = (
+        select(DeliveryRow.destination)
         .join(DestinationRow, DestinationRow.name == DeliveryRow.destination)
-        .where(DeliveryRow.case_id == case_id, DeliveryRow.state != State.WITHDRAWN)
-        .order_by(DestinationRow.position)
-    ).first()
-    return None if rows is None else str(rows[0])
+        .where(
+            DeliveryRow.case_id == case_id,
+            DeliveryRow.state != State.WITHDRAWN,
+            DeliveryRow.subject.in_(ASKING),
+        )
+        .order_by(DeliveryRow.round.desc(), DestinationRow.position)
+        .limit(1)
+    )
+    return session.scalar(query)
 
 
 def reference_before(session: Session, row: DeliveryRow) -> str | None:
@@ -451,17 +536,12 @@ def _due(name: str, now: datetime, state: State) -> Select[DeliveryRow]:
     )
 
 
-def _is_told(session: Session, case_id: str, name: str, subject: Subject) -> bool:
-    """Whether a platform is to hear more of a case: it was told of it, and has words for this."""
+def _has_word(session: Session, name: str, subject: Subject) -> bool:
+    """Whether a platform's interface can tell something."""
     platform = session.get(DestinationRow, name)
-    if platform is None or subject in CANNOT_BE_TOLD.get(platform.interface, ()):
+    if platform is None or (subject is Subject.EVIDENCE and not platform.takes_evidence):
         return False
-    sent = exists().where(
-        DeliveryRow.case_id == case_id,
-        DeliveryRow.destination == name,
-        DeliveryRow.state != State.WITHDRAWN,
-    )
-    return bool(session.scalar(select(sent)))
+    return subject not in CANNOT_BE_TOLD.get(platform.interface, ())
 
 
 def _note_platform(

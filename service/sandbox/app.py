@@ -38,6 +38,7 @@ class SandboxSettings:
         api_key: Key of the Open311 server.
         step_s: Seconds from one stage to the next; with 0, cases are moved by hand.
         decline: Share of cases that are declined.
+        detour: Share of cases that are given back, suspended or put off on the way.
         mischief: How it misbehaves at first.
         seed: Of all chance; other each time without it.
     """
@@ -47,6 +48,7 @@ class SandboxSettings:
     api_key: str = field(repr=False)
     step_s: float = 5.0
     decline: float = 0.0
+    detour: float = 0.0
     mischief: Mischief = field(default_factory=Mischief)
     seed: int | None = None
 
@@ -72,7 +74,12 @@ def create_sandbox(
         hold_s=max(settings.step_s, 0.2) * 3,
     )
     platform = SandboxPlatform(
-        clock, chance, step_s=settings.step_s, decline=settings.decline, tell=calling.tell
+        clock,
+        chance,
+        step_s=settings.step_s,
+        decline=settings.decline,
+        detour=settings.detour,
+        tell=calling.tell,
     )
     stop = threading.Event()
 
@@ -158,6 +165,21 @@ def _add_panorama(app: FastAPI, platform: SandboxPlatform) -> None:
             return answer(400, "事件不存在")
         return answer(200, "请求已成功", id=case.reference)
 
+    @app.post("/client/handle_event_other")
+    async def handle_event_other(request: Request) -> dict[str, Any]:
+        try:
+            body = json.loads(await request.body())
+            key = str(body["eventIds"]).split(",")[0]
+            str(body["fileUrl"])
+        except (ValueError, KeyError, TypeError) as error:
+            return {"code": 400, "message": f"参数错误: {error}", "data": {}}
+        # The form has no id of its own: the header says which message it is.
+        message = request.headers.get("x-push-id")
+        case = platform.take("panorama", message, key, body, subject="evidence")
+        if case is None:
+            return {"code": 400, "message": "事件不存在", "data": {}}
+        return {"code": 200, "message": "请求已成功", "data": {"id": case.reference}}
+
 
 def _add_controls(
     app: FastAPI, platform: SandboxPlatform, calling: CallingBack, controls: Controls
@@ -198,7 +220,7 @@ def _add_controls(
             cases=[_told(case) for case in reversed(cases[-SHOWN_MAX:])],
             total=len(cases),
             stages=Counter(case.stage.value for case in cases),
-            moves=[Stage.DECLINED, Stage.HANDLING, Stage.HANDLED, Stage.CLOSED],
+            moves=[stage for stage in Stage if stage is not Stage.ACCEPTED],
             mischief=controls.mischief.model_dump(),
             callbacks=dict(calling.counts),
             waiting=calling.waiting,
@@ -214,6 +236,7 @@ def _told(case: HeldCase) -> dict[str, Any]:
         "key": case.key,
         "event_id": case.event_id,
         "rounds": case.rounds,
+        "added": len(case.added),
         "stage": case.stage.value,
         "what": facts.get("description") or facts.get("remark") or (kind or {}).get("zh", ""),
         "passed": [

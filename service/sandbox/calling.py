@@ -23,6 +23,23 @@ from service.sandbox.platform import HeldCase, Passed, Stage
 RETRY_S = 1.0
 TIMEOUT_S = 10.0
 _SETTLED = frozenset({200, 201, 202, 204, 400, 404, 409, 410, 422})
+_PANORAMA = {
+    Stage.HANDLING: ("processing", "处置中"),
+    Stage.HANDLED: ("closed", "已处置"),
+    **{
+        stage: (stage.value, "")
+        for stage in (
+            Stage.DECLINED,
+            Stage.RETURNED,
+            Stage.SUSPENDED,
+            Stage.CANCELLED,
+            Stage.EXTENDED,
+            Stage.APPEALED,
+            Stage.EXEMPTED,
+        )
+    },
+}
+"""Status and result that it says of a stage over the panorama form."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +156,7 @@ class CallingBack:
 
     def _made(self, case: HeldCase, passed: Passed) -> tuple[str, str, bytes, bool] | None:
         """Destination, id and body of a callback, and whether it is signed."""
-        if case.interface == "webhook" and passed.stage is not Stage.CANCELLED:
+        if case.interface == "webhook":
             id_ = f"{case.reference}-{case.passed.index(passed) + 1}"
             said = {
                 "id": id_,
@@ -148,17 +165,22 @@ class CallingBack:
                 "status": passed.stage.value,
                 "said_at": passed.at.isoformat(),
                 "operator": "sandbox",
+                "note": passed.reason,
             }
+            if passed.deadline_at is not None:
+                said["deadline_at"] = passed.deadline_at.isoformat()
             return self._callers.webhook, id_, json.dumps(said).encode(), True
-        if case.interface == "panorama" and passed.stage in (Stage.HANDLING, Stage.HANDLED):
-            closed = passed.stage is Stage.HANDLED
+        if case.interface == "panorama" and passed.stage in _PANORAMA:
+            status, result = _PANORAMA[passed.stage]
             said = {
                 "push_id": passed.event_id,
-                "disposal_status": "closed" if closed else "processing",
-                "disposal_result": "已处置" if closed else "处置中",
+                "disposal_status": status,
+                "disposal_result": passed.reason or result,
                 "disposal_operator": "sandbox",
                 "disposal_time": shanghai(passed.at),
             }
+            if passed.deadline_at is not None:
+                said["disposal_deadline"] = shanghai(passed.deadline_at)
             body = json.dumps(said, ensure_ascii=False).encode()
             return self._callers.panorama, passed.event_id, body, False
         return None

@@ -33,6 +33,10 @@ def sandbox(
     decline: Annotated[
         float, typer.Option(min=0, max=1, help="Share of webhook cases that it declines.")
     ] = 0.0,
+    detour: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share given back, suspended or put off on the way."),
+    ] = 0.0,
     fail: Annotated[float, typer.Option(min=0, max=1, help="Share of calls that fail.")] = 0.0,
     hang: Annotated[float, typer.Option(help="Seconds that a hanging call is held open.")] = 30.0,
     duplicate: Annotated[
@@ -76,6 +80,7 @@ def sandbox(
         api_key=api_key,
         step_s=step,
         decline=decline,
+        detour=detour,
         mischief=Mischief(
             fail=fail,
             hang_s=hang,
@@ -115,6 +120,12 @@ def service_settings(
                     "url": f"{here}/open311",
                     "api_key": api_key,
                     "services": {"abandoned_vehicle": "S02", "standing_object": "S03"},
+                    "statuses": {
+                        "returned": "returned",
+                        "suspended": "suspended",
+                        "cancelled": "cancelled",
+                        "declined": "declined",
+                    },
                     "poll_s": 10,
                 },
                 "sandbox-panorama": {

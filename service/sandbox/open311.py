@@ -194,7 +194,7 @@ def _request(case: HeldCase) -> dict[str, Any]:
         "service_notice": None,
         "requested_datetime": case.passed[0].at.astimezone(UTC).isoformat(),
         "updated_datetime": case.passed[-1].at.astimezone(UTC).isoformat(),
-        "expected_datetime": None,
+        "expected_datetime": case.expected_at.astimezone(UTC).isoformat(),
         "address": facts.get("address_string"),
         "address_id": None,
         "zipcode": None,

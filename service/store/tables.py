@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -410,6 +411,7 @@ class DestinationRow(Base):
         kinds: Kinds of cases that it is told of.
         position: Order in the settings: the first that takes a kind moves its cases.
         active: Whether the settings name it.
+        takes_evidence: Whether evidence is sent to it.
         failures: Attempts in a row that failed.
         open_until: Nothing is sent before: the circuit is open.
         held_until: It asked to be spared until then.
@@ -426,6 +428,7 @@ class DestinationRow(Base):
     kinds: Mapped[list[str]]
     position: Mapped[int]
     active: Mapped[bool]
+    takes_evidence: Mapped[bool] = mapped_column(default=True, server_default=true())
     failures: Mapped[int] = mapped_column(default=0)
     open_until: Mapped[datetime | None]
     held_until: Mapped[datetime | None]
@@ -439,8 +442,10 @@ class DeliveryRow(Base):
 
     Attributes:
         event_id: Idempotency key: the same in every attempt.
-        subject: What it tells: ``confirmed``, ``reopened``, ``verified`` or ``cancelled``.
+        subject: What it tells: a :class:`service.dispatch.notice.Subject`.
         number: Place among the messages about the case to this platform, which keep their order.
+        round: How often the case had been sent by then: 1, and one more each time that it was
+            declined and put right.
         notice: What is sent; written down before the first attempt, the same in each.
         state: A :class:`service.dispatch.schedule.State`.
         attempts: Attempts made.
@@ -473,6 +478,7 @@ class DeliveryRow(Base):
     destination: Mapped[str] = mapped_column(ForeignKey("destinations.name"))
     subject: Mapped[str] = mapped_column(String(16))
     number: Mapped[int]
+    round: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     notice: Mapped[dict[str, Any] | None]
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(default=0)

@@ -2,8 +2,9 @@
 
 The interface has no idempotency key. A request whose answer was lost may have been taken in, so
 before it is sent again the platform is asked for the requests since then, and the one that carries
-our id in its description is taken for it. A reopened case is a new request that names the earlier
-one, for requests cannot be changed. That a case was verified or withdrawn cannot be told.
+our id in its description is taken for it. A case that is reopened, or put right after it was
+declined, is a new request that names the earlier one, for requests cannot be changed. That a case
+was verified or withdrawn, and evidence that comes later, cannot be told.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from service.cameras.reach import AddressPolicy
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.coordinates import Place, PlaceError, converted
 from service.dispatch.exchange import Answer, Exchange, NoAnswerError, Timeouts
-from service.dispatch.notice import EvidenceAccess, Notice, Subject, evidence_links
+from service.dispatch.notice import ASKING, EvidenceAccess, Notice, Subject, evidence_links
 from service.dispatch.platforms import Open311Platform
 from vision import __version__
 from vision.errors import JiexuError
@@ -106,9 +107,11 @@ class ServiceRequest:
 
     Attributes:
         id: Its id.
-        is_open: ``open`` or ``closed`` is all that there is.
+        is_open: ``open`` or ``closed`` is all that the specification has.
+        word: Its status as it is written: some servers have further ones.
         notes: Why.
         updated_at: When that changed last, if it is told.
+        expected_at: Until when it is expected to be handled, if that is told.
         description: What was asked for.
     """
 
@@ -117,6 +120,8 @@ class ServiceRequest:
     notes: str
     updated_at: datetime | None
     description: str
+    word: str = ""
+    expected_at: datetime | None = None
 
 
 class Open311Adapter:
@@ -157,7 +162,7 @@ class Open311Adapter:
         maybe_sent_at: datetime | None,
     ) -> Attempt:
         """Post one request, unless an earlier attempt proves to have arrived."""
-        if notice.subject in (Subject.VERIFIED, Subject.CANCELLED):
+        if notice.subject not in ASKING:
             return Attempt(Outcome.REFUSED, error="GeoReport v2 cannot tell that of a request")
         try:
             if maybe_sent_at is not None:
@@ -336,7 +341,7 @@ def request_form(
         Open311Error: The service wants an attribute for which no value is set, or another one.
     """
     text = notice.sentence
-    if notice.subject is Subject.REOPENED and reference is not None:
+    if notice.subject is not Subject.CONFIRMED and reference is not None:
         text += f" (earlier request {reference})"
     mark = f" {mark_of(notice)}"
     form = [
@@ -412,6 +417,8 @@ def requests_of(text: str, form: str) -> list[ServiceRequest]:
             notes=str(one.get("status_notes") or ""),
             updated_at=_time(one.get("updated_datetime") or one.get("requested_datetime")),
             description=str(one.get("description") or ""),
+            word=str(one.get("status") or "").strip(),
+            expected_at=_time(one.get("expected_datetime")),
         )
         for one in _items(text, form)
         if one.get("service_request_id")

@@ -1,9 +1,11 @@
 """The form of panorama-video platforms (全景影像视频平台接口规范 V1.0): JSON, answered in a code.
 
 ``POST {url}`` with one event; the answer is HTTP 200 with ``{"code": 200}`` when it was taken, and
-``eventId`` is idempotent. Times are Shanghai's without a zone. The specification swaps the meaning
-of longitude and latitude in one place, so both are range-checked before they leave the house. What
-became of an event comes back as a callback with its ``push_id``, which is our ``eventId``.
+``eventId`` is idempotent. A clip that comes later goes to ``handle_event_other`` beside it, with
+the ids of the events that it shows. Times are Shanghai's without a zone. The specification swaps
+the meaning of longitude and latitude in one place, so both are range-checked before they leave the
+house. What became of an event comes back as a callback with its ``push_id``, which is our
+``eventId``.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import json
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from service.cameras.reach import AddressPolicy
@@ -30,7 +33,7 @@ from service.dispatch.platforms import PanoramaPlatform
 from vision import __version__
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-_SEEN = {Subject.CONFIRMED: 1, Subject.REOPENED: 1, Subject.VERIFIED: 0, Subject.CANCELLED: 0}
+_GONE = (Subject.VERIFIED, Subject.CANCELLED)
 _TRY_AGAIN = frozenset({408, 429})
 
 
@@ -72,8 +75,12 @@ class PanoramaAdapter:
         maybe_sent_at: datetime | None,  # noqa: ARG002 - and takes each once
     ) -> Attempt:
         """Post one event."""
+        exchange, url = self._exchange, self._exchange.url
         try:
-            body = event_body(notice, self._platform, self._access)
+            if notice.subject is Subject.EVIDENCE:
+                url, body = other_url(url), clip_body(notice, self._access)
+            else:
+                body = event_body(notice, self._platform, self._access)
         except PlaceError as error:
             return Attempt(Outcome.REFUSED, error=str(error))
         headers = {
@@ -84,11 +91,10 @@ class PanoramaAdapter:
         }
         if self._token is not None:
             headers["x-callback-token"] = self._token
-        exchange = self._exchange
         try:
             answer = exchange.ask(
                 "POST",
-                exchange.url,
+                url,
                 headers=headers,
                 body=json.dumps(body, ensure_ascii=False).encode(),
             )
@@ -136,7 +142,7 @@ def event_body(
         "longitude": place.lon,
         "latitude": place.lat,
         "processEventId": notice.first_id,
-        "processEventStatus": _SEEN[notice.subject],
+        "processEventStatus": 0 if notice.subject in _GONE else 1,
         "remark": notice.sentence,
     }
     named = {
@@ -148,6 +154,21 @@ def event_body(
         "presetPosName": notice.zone_id,
     }
     return body | {name: value for name, value in named.items() if value}
+
+
+def clip_body(notice: Notice, access: EvidenceAccess) -> dict[str, Any]:
+    """A clip that came after its event was told of."""
+    return {
+        "eventIds": notice.first_id,
+        "fileUrl": evidence_links(notice, access).get("clip", ""),
+        "cameraId": notice.camera.id,
+    }
+
+
+def other_url(url: str) -> str:
+    """Where clips go: beside the resource that takes events."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path}_other"))
 
 
 def shanghai(at: datetime) -> str:

@@ -110,5 +110,6 @@ def _bytes_of(
             "url": access.link(evidence, notice.links_until),
             "url_holds_until": notice.links_until.isoformat(),
         }
-    content = access.content(evidence)
+    # Messages are read whole: a clip in one is more than receivers take.
+    content = None if evidence.role == "clip" else access.content(evidence)
     return {"content_base64": None if content is None else base64.b64encode(content).decode()}

@@ -52,6 +52,8 @@ ACCESS: dict[str, tuple[Role | str | None, Scope | None]] = {
     "GET /api/v1/cases/{case_id}/decisions": (REVIEWER, None),
     "POST /api/v1/cases/{case_id}/undo": (REVIEWER, None),
     "POST /api/v1/cases/{case_id}/steps": (SUPERVISOR, None),
+    "POST /api/v1/cases/{case_id}/corrections": (REVIEWER, None),
+    "POST /api/v1/cases/{case_id}/extension": (SUPERVISOR, None),
     "POST /api/v1/review/next": (REVIEWER, None),
     "GET /api/v1/review/queue": (REVIEWER, None),
     "GET /api/v1/review/reasons": (REVIEWER, None),

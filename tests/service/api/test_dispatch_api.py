@@ -17,7 +17,7 @@ from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.queue import Claimed
 from service.dispatch.secret import Secret
 from service.settings import ServiceSettings
-from service.store.tables import Role, Scope
+from service.store.tables import CaseRow, Role, Scope
 
 SECRET = Secret.parse(SECRET_TEXT, named="the test")
 URL = "/api/v1/callbacks"
@@ -117,6 +117,53 @@ def test_the_panorama_form_is_answered_in_its_own_words(serving: Serving, told: 
 
 
 @pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"disposal_status": "done"}, "body.disposal_status"),
+        ({"disposal_status": "extended"}, "body.disposal_deadline"),
+        (
+            {"disposal_status": "extended", "disposal_deadline": "2026-05-06 18:00:00"},
+            "body.disposal_result",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_panorama_report_is_named(
+    serving: Serving, told: str, changes: dict[str, str], named: str
+) -> None:
+    form = {
+        "push_id": told,
+        "disposal_status": "suspended",
+        "disposal_time": "2026-05-04 18:10:00",
+    }
+    headers = {"x-callback-token": TOKEN}
+    client = serving.anyone()
+    assert client.post(f"{URL}/panorama", json=form, headers=headers).status_code == 200
+    answer = client.post(f"{URL}/panorama", json=form | changes, headers=headers)
+    assert (answer.status_code, named in answer.json()["detail"]) == (422, True), answer.text
+
+
+def test_a_supervisor_puts_a_deadline_off_with_a_reason(serving: Serving, told: str) -> None:
+    with serving.service.database.write() as session:
+        case = session.get_one(CaseRow, "violation-0")
+        case.deadline_clock, case.deadline_at = "urgent_hour", NOW + timedelta(hours=2)
+        tag = f'"{case.version}"'
+    client, path = serving.user(Role.SUPERVISOR), "/api/v1/cases/violation-0/extension"
+    form = {"deadline_at": "2026-05-06T18:00:00+08:00", "reason": "waits for the owner"}
+    assert client.post(path, json=form).status_code == 428
+    answer = client.post(path, json=form, headers={"if-match": tag})
+    assert answer.json()["deadline_at"] == "2026-05-06T10:00:00Z"
+    again = client.post(path, json=form, headers={"if-match": answer.headers["etag"]})
+    assert (again.status_code, again.json()["type"].endswith("not_possible")) == (409, True)
+    history = client.get("/api/v1/cases/violation-0/history").json()
+    assert (history[-1]["action"], history[-1]["details"]["reason"]) == (
+        "extended",
+        "waits for the owner",
+    )
+    audit = serving.user(Role.ADMIN).get("/api/v1/audit", params={"action": "case.extended"})
+    assert len(audit.json()["items"]) == 1
+
+
+@pytest.mark.parametrize(
     ("body", "status", "named"),
     [
         ({"event_id": "case_0"}, 404, "no such case"),
@@ -124,6 +171,9 @@ def test_the_panorama_form_is_answered_in_its_own_words(serving: Serving, told: 
         ({"status": "done"}, 422, "body.status"),
         ({"said_at": "2026-05-04T18:10:00"}, 422, "body.said_at"),
         ({"note": "x" * 501}, 422, "body.note"),
+        ({"status": "extended", "note": "rain"}, 422, "body.deadline_at"),
+        ({"status": "extended", "deadline_at": "2026-05-06T18:00:00"}, 422, "body.deadline_at"),
+        ({"status": "extended", "deadline_at": "2026-05-06T18:00:00Z"}, 422, "body.note"),
     ],
 )
 def test_what_is_wrong_with_a_report_is_named(

@@ -48,6 +48,7 @@ def steps(database: Database, *actions: Action) -> CaseState:
         "confirm submit decline submit accept decline close",
         "confirm submit accept handle suspend resume finish verify close",
         "confirm submit handle self_rectify close",
+        "confirm submit accept handle return handle suspend return handle finish verify close",
     ],
 )
 def test_ways_from_candidate_to_closed(database: Database, way: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -22,6 +22,7 @@ from dispatch_rig import (
     wait_for,
     webhook,
 )
+from sqlalchemy import select
 
 from service.app import create_app
 from service.cases.lifecycle import Action, take_step
@@ -33,6 +34,7 @@ from service.sandbox.mischief import Mischief
 from service.serve import dispatching
 from service.settings import ServiceSettings
 from service.store.database import Database
+from service.store.tables import CaseRow, CaseStepRow
 
 
 def now() -> datetime:
@@ -59,6 +61,7 @@ def running(
                             "georeport": open311(
                                 f"{url}/open311",
                                 services={"abandoned_vehicle": "S02", "hoarding_missing": "S03"},
+                                statuses={"suspended": "suspended", "returned": "returned"},
                             ),
                             "panorama": panorama(
                                 f"{url}/client/handle_event", event_types={"debris_pile": 12}
@@ -153,6 +156,60 @@ def test_a_platform_that_misbehaves_gets_every_case_once(
     assert {one["stage"] for one in told["cases"]} == {"handled"}
     assert told["callbacks"]["forged 401"] > 0
     assert all(state_of(database, one) == "handled" for one in ids)
+
+
+@pytest.mark.parametrize(
+    ("kind", "detour"),
+    [
+        ("street_stall", "extended"),
+        ("abandoned_vehicle", "suspended"),
+        ("abandoned_vehicle", "extended"),
+        ("debris_pile", "returned"),
+    ],
+)
+def test_detours_on_the_way_are_told_over_every_interface(
+    database: Database, tmp_path: Path, kind: str, detour: str
+) -> None:
+    with running(database, tmp_path, step_s=0) as url:
+        with database.write() as session:
+            case_id = confirm(session, kind=kind)
+            case = session.get_one(CaseRow, case_id)
+            case.deadline_clock, case.deadline_at = "natural_day", now() + timedelta(hours=1)
+        wait_for(lambda: httpx.get(f"{url}/cases").json()["cases"])
+        (held,) = httpx.get(f"{url}/cases").json()["cases"]
+        move = f"{url}/cases/{held['reference']}"
+        httpx.post(f"{move}/handling")
+        wait_for(lambda: len(history(database)) >= 3)
+        httpx.post(f"{move}/{detour}")
+        word = {"returned": "return", "suspended": "suspend", "extended": "extended"}[detour]
+        wait_for(lambda: history(database)[-1] == word)
+        httpx.post(f"{move}/handling")
+        wait_for(lambda: state_of(database) in ("handling", "accepted"))
+        httpx.post(f"{move}/handled")
+        wait_for(lambda: state_of(database) == "handled")
+    with database.read() as session:
+        due = session.get_one(CaseRow, case_id).deadline_at
+    assert due is not None
+    assert (due > now() + timedelta(hours=20)) == (detour == "extended")
+
+
+def test_cases_take_detours_by_themselves_and_end_all_the_same(
+    database: Database, tmp_path: Path
+) -> None:
+    kinds = ("street_stall", "abandoned_vehicle", "debris_pile")
+    with running(database, tmp_path, detour=1.0) as url:
+        with database.write() as session:
+            ids = [confirm(session, number, kinds[number % 3]) for number in range(12)]
+        wait_for(lambda: all(state_of(database, one) == "handled" for one in ids), 60)
+        told = httpx.get(f"{url}/cases").json()["cases"]
+    stages = {passed["stage"] for case in told for passed in case["passed"]}
+    assert stages >= {"returned", "suspended", "extended"}
+    assert {"return", "suspend"} <= set(history(database))
+
+
+def history(database: Database) -> list[str]:
+    with database.read() as session:
+        return list(session.scalars(select(CaseStepRow.action).order_by(CaseStepRow.id)))
 
 
 def test_the_page_shows_the_cases_and_controls_can_be_changed() -> None:
