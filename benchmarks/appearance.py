@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.frames.frame import Image
+from vision.frames.frame import Image, Luma
 from vision.observe.appearance import OTHER_DISTANCE, SAME_DISTANCE, Light, distance
 from vision.observe.boxes import iou
 from vision.observe.sighting import Box
@@ -122,8 +122,8 @@ def _cut(
     rng: np.random.Generator,
     wobble: float,
     alter: Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]] | None,
-) -> tuple[Image, Box]:
-    """The box, wobbled, with its picture altered."""
+) -> tuple[Luma, Box]:
+    """The box, wobbled, with the brightness of its picture, altered."""
     size = np.array([box[2] - box[0], box[3] - box[1]] * 2)
     edges = np.array(box) + rng.uniform(-wobble, wobble, 4) * size / 2
     x1, y1, x2, y2 = np.rint(edges).astype(int).clip(0).tolist()
@@ -132,7 +132,8 @@ def _cut(
         crop = alter(crop, rng)
     crop = crop + rng.normal(0, 3, crop.shape).astype(np.float32)
     height, width = crop.shape[:2]
-    return np.clip(crop, 0, 255).astype(np.uint8), (0, 0, width, height)
+    picture = np.clip(crop, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8), (0, 0, width, height)
 
 
 def _auc(same: NDArray[np.float64], other: NDArray[np.float64]) -> float:

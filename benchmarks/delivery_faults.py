@@ -74,20 +74,18 @@ BATCH = 50
 
 def main() -> int:
     """Run and judge."""
-    options = _options()
+    options = arguments().parse_args()
     chance = random.Random(options.seed)  # noqa: S311 - chance, no secret
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jiexu-faults-")))
         url = stack.enter_context(_database(options.on, folder))
-        ports = _free_port(), _free_port()
-        secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        keys = {"secret": secret, "token": secrets.token_urlsafe(32), "api_key": "a-key-of-trials"}
-        settings = _settings(folder, url, ports, keys, options)
+        ports, keys = (free_port(), free_port()), new_keys()
+        settings = write_settings(folder, url, ports, keys, options)
         database = Database(url)
         upgrade(database)
         with database.write() as session:
             queue.name_destinations(session, DispatchSettings.model_validate(settings["dispatch"]))
-        sandbox = stack.enter_context(_sandbox(ports, keys, options))
+        sandbox = stack.enter_context(run_sandbox(ports, keys, options))
         run = Run(database, folder, ports, sandbox, options=options, chance=chance)
         stack.callback(run.end)
         run.go()
@@ -225,7 +223,7 @@ class Run:
             return
         with self._writing() as session:
             for number in range(self._confirmed, wanted):
-                _add_confirmed(session, number)
+                add_confirmed(session, number)
         self._confirmed = wanted
 
     def _look_again(self) -> None:
@@ -390,7 +388,13 @@ def _is_within(part: Sequence[str], whole: Sequence[str]) -> bool:
     return all(one in rest for one in part)
 
 
-def _add_confirmed(session: Session, number: int) -> None:
+def new_keys() -> dict[str, str]:
+    """What service and platform know each other by."""
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    return {"secret": secret, "token": secrets.token_urlsafe(32), "api_key": "a-key-of-trials"}
+
+
+def add_confirmed(session: Session, number: int) -> None:
     """A case that a reviewer confirms."""
     at = datetime.now(UTC)
     camera = Camera.model_validate(
@@ -448,7 +452,7 @@ def _add_confirmed(session: Session, number: int) -> None:
 
 
 @contextmanager
-def _sandbox(
+def run_sandbox(
     ports: tuple[int, int], keys: Mapping[str, str], options: argparse.Namespace
 ) -> Iterator[str]:
     """A sandbox platform in a process of its own."""
@@ -476,7 +480,7 @@ def _sandbox(
         process.wait()
 
 
-def _settings(
+def write_settings(
     folder: Path,
     url: str,
     ports: tuple[int, int],
@@ -553,13 +557,15 @@ def _wait_for(url: str) -> None:
             time.sleep(0.1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _options() -> argparse.Namespace:
+def arguments() -> argparse.ArgumentParser:
+    """What a run may be told."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--cases", type=int, default=5000)
     parser.add_argument("--kills", type=int, default=20)
@@ -576,7 +582,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds in all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.clip import make_clip
-from benchmarks.scan_speed import command
+from benchmarks.scanning import command
 from vision.archive import join_archives, read_named_looks, write_looks
 from vision.progress import ConsoleProgress
 from vision.record import write_violations

@@ -30,11 +30,12 @@ class BlobDetector:
     runtime: str = "blobs"
     model_name: str = "blobs"
     model_sha256: str = "b" * 64
+    input_size: int = 4096
 
     def detect(self, images: list[Image]) -> list[Detections]:
         return [self._detect(image) for image in images]
 
-    def submit(self, image: Image) -> Future[Detections]:
+    def submit(self, image: Image, size: tuple[int, int] | None = None) -> Future[Detections]:
         future: Future[Detections] = Future()
         future.set_result(self._detect(image))
         return future

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from vision.detect.detections import Detections
+from vision.frames.frame import Frame, Image, Rung
 from vision.observe.look import Health, Look
 from vision.observe.memory import SightingMemory
 from vision.observe.sighting import Box, Sighting
@@ -70,6 +71,22 @@ def look(
             np.array([NAMES.index(name) for name, *_ in things], np.int64),
             NAMES,
         ),
+    )
+
+
+def frame(image: Image, time_s: float = 0.0) -> Frame:
+    """A frame that shows this picture."""
+    height, width = image.shape[:2]
+    return Frame(
+        camera_id="cam",
+        time_s=time_s,
+        timestamp=START + timedelta(seconds=time_s),
+        pts=None,
+        luma=np.zeros((1, 1), np.uint8),
+        width=width,
+        height=height,
+        rung=Rung.STILL,
+        render=lambda: image,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from scripted import at, every, look, seen
+from scripted import at, every, frame, look, seen
 
 from vision.archive import read_looks, write_looks
 from vision.observe.look import Look
@@ -57,7 +57,7 @@ def watch(looks, red=1.0, memory=None):
     sightings, out = (), []
     for one in looks:
         if one.inspected:
-            scored = stage.score(one.detections, street(red), sightings)
+            scored = stage.score(one.detections, frame(street(red)), sightings)
             one = Look(**{**vars(one), "detections": scored})
         out.append(one)
         sightings = memory.update(one)
@@ -123,7 +123,7 @@ def test_a_score_moves_with_what_changes():
     classifier = RednessClassifier()
     stage, sightings = SecondStage(classifier), (car,)
     for one in later:
-        scored = stage.score(one.detections, street(1.0), sightings)
+        scored = stage.score(one.detections, frame(street(1.0)), sightings)
         sightings = memory.update(Look(**{**vars(one), "detections": scored}))
     assert sightings[0].derelict > 0.9
 
@@ -202,6 +202,6 @@ def test_pictures_are_cut_where_the_box_is():
     for t in every(2, 0, 30):
         sightings = memory.update(look(t, seen("car", SPOT)))
     stage = SecondStage(RednessClassifier())
-    scored = stage.score(look(32, seen("car", SPOT)).detections, image, sightings)
+    scored = stage.score(look(32, seen("car", SPOT)).detections, frame(image), sightings)
     share_of_box = 1 / (1.16 * 1.16)
     assert scored.derelict[0] == pytest.approx(share_of_box, abs=0.03)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from scripted import at, every, look, seen
+from scripted import at, every, frame, look, seen
 
 from vision.observe.appearance import OTHER_DISTANCE, SAME_DISTANCE, Light, distance
 from vision.observe.look import Look
@@ -39,7 +39,8 @@ def watch(looks: Sequence[Look], thing_at) -> tuple[list[Look], list[tuple[Sight
     sightings: tuple[Sighting, ...] = ()
     signed, history = [], []
     for one in looks:
-        found = signing.sign(one.detections, street(thing_at(one.time_s)), sightings, one.time_s)
+        picture = frame(street(thing_at(one.time_s)), one.time_s)
+        found = signing.sign(one.detections, picture, sightings)
         signed.append(
             Look(
                 one.camera_id,
@@ -85,9 +86,9 @@ def test_a_car_that_took_the_bay_in_an_offline_hour_is_found_out():
 
 
 def test_light_alters_a_signature_little_and_another_thing_much():
-    one = signature(street(1), SPOT, Light.DAY)
-    dim = signature(street(1, gain=0.6), SPOT, Light.DAY)
-    other = signature(street(2), SPOT, Light.DAY)
+    one = signature(frame(street(1)).grey, SPOT, Light.DAY)
+    dim = signature(frame(street(1, gain=0.6)).grey, SPOT, Light.DAY)
+    other = signature(frame(street(2)).grey, SPOT, Light.DAY)
     assert distance(one, dim) < SAME_DISTANCE
     assert distance(one, other) > OTHER_DISTANCE
 
@@ -99,4 +100,4 @@ def test_the_light_of_a_picture_is_told():
 
 
 def test_what_is_outside_the_picture_has_no_signature():
-    assert signature(street(1), (-50, 0, 4, 80), Light.DAY) is None
+    assert signature(frame(street(1)).grey, (-50, 0, 4, 80), Light.DAY) is None

@@ -89,7 +89,7 @@ class FrameLooker:
         health = self._watch.check(frame.luma, frame.time_s)
         detections = None
         if health is Health.OK and self._gate.open(frame.luma, frame.time_s):
-            detections = self._detector.submit(frame.image)
+            detections = self._inspect(frame)
             self._gate.inspected(frame.luma, frame.time_s)
         return BegunLook(
             frame=frame,
@@ -179,18 +179,23 @@ class FrameLooker:
             news = watch.take_in(frame, begun.pose, known, there, inspected=found is not None)
             if news and found is None:
                 # The gate sees no change: what came earlier has by now stood long enough.
-                found = self._detector.submit(frame.image).result()
+                found = self._inspect(frame).result()
             if found is not None:
                 watch.show(frame, self._detector)
         if found is None:
             return None
         if self._second_stage is not None:
-            found = self._second_stage.score(found, frame.image, there)
+            found = self._second_stage.score(found, frame, there)
         if watch is not None:
             found = watch.evidence(frame, found)
         if self._signing is not None:
-            found = self._signing.sign(found, frame.image, there, frame.time_s)
+            found = self._signing.sign(found, frame, there)
         return found
+
+    def _inspect(self, frame: Frame) -> Future[Detections]:
+        """Start detection in a frame, shown no larger than the detector makes use of."""
+        picture = frame.fitted(self._detector.input_size)
+        return self._detector.submit(picture, (frame.width, frame.height))
 
 
 def second_stage_of(rules: RuleSettings, classifier: Classifier) -> SecondStage:

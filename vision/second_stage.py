@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from vision.detect.classifier import Classifier, cut
 from vision.detect.detections import Detections
-from vision.frames.frame import Image
+from vision.frames.frame import Frame
 from vision.observe.boxes import as_array, ious
 from vision.observe.families import family_of
 from vision.observe.sighting import Sighting
@@ -48,13 +48,13 @@ class SecondStage:
         self._settings = settings
 
     def score(
-        self, detections: Detections, image: Image, sightings: Sequence[Sighting]
+        self, detections: Detections, frame: Frame, sightings: Sequence[Sighting]
     ) -> Detections:
         """Score detections of vehicles that are due.
 
         Args:
             detections: Of one look that was inspected.
-            image: Its picture, BGR uint8 ``(h, w, 3)``.
+            frame: Its frame; the full picture is made of it only where something is due.
             sightings: What stood after the look before.
 
         Returns:
@@ -65,7 +65,7 @@ class SecondStage:
         rows = self._rows(detections, due) if due and len(detections) else []
         if not rows:
             return detections
-        crops = [cut(image, detections.xyxy[row].tolist()) for row in rows]
+        crops = [cut(frame.image, detections.xyxy[row].tolist()) for row in rows]
         derelict = detections.derelict.copy()
         derelict[rows] = self._classifier.classify(crops)[:, 0]
         return replace(detections, derelict=derelict)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.detect.detections import Detections
-from vision.frames.frame import Image
+from vision.frames.frame import Frame, Image, Luma
 from vision.observe.appearance import BINS, CELLS, Light, packed
 from vision.observe.boxes import as_array, ious
 from vision.observe.families import FLAT, family_of
@@ -57,23 +57,21 @@ class Signing:
     def sign(
         self,
         detections: Detections,
-        image: Image,
+        frame: Frame,
         sightings: Sequence[Sighting],
-        time_s: float,
     ) -> Detections:
         """Take signatures of what is due, and of what was not there before.
 
         Args:
             detections: Of one look that was inspected.
-            image: Its picture, BGR uint8 ``(h, w, 3)``.
-            sightings: What was there after the look before, in pixels of the image.
-            time_s: Stream time of the look.
+            frame: Its frame.
+            sightings: What was there after the look before, in pixels of the frame.
 
         Returns:
             The detections, with :attr:`~vision.detect.detections.Detections.appearance` of those
             that were signed.
         """
-        settings = self._settings
+        settings, time_s = self._settings, frame.time_s
         families = [family_of(name) for name in detections.names]
         extent = detections.xyxy[:, 2:] - detections.xyxy[:, :2]
         large = extent.max(axis=1, initial=0.0) >= settings.least_side_px
@@ -105,17 +103,21 @@ class Signing:
                     del boxes[row]
         if not boxes:
             return detections
-        light = light_of(image)
+        light = light_of(frame.small)
         appearance = detections.appearance.copy()
         for row, box in boxes.items():
-            given = signature(image, box, light)
+            given = signature(frame.grey, box, light)
             if given is not None:
                 appearance[row] = np.frombuffer(given, np.uint8)
         return replace(detections, appearance=appearance)
 
 
 def light_of(image: Image) -> Light:
-    """The light in which a picture was taken: by day, in the dark, or without colour."""
+    """The light in which a picture was taken: by day, in the dark, or without colour.
+
+    Args:
+        image: BGR uint8 ``(h, w, 3)``, of any size.
+    """
     # Every n-th pixel will do: it is the light of the whole picture.
     step = max(image.shape[1] // _LIGHT_WIDTH, 1)
     sample = np.ascontiguousarray(image[::step, ::step])
@@ -129,26 +131,26 @@ def light_of(image: Image) -> Light:
     return Light.DARK if dark else Light.DAY
 
 
-def signature(image: Image, box: Box, light: Light) -> bytes | None:
+def signature(grey: Luma, box: Box, light: Light) -> bytes | None:
     """Signature of what is in a box.
 
     Args:
-        image: BGR uint8 ``(h, w, 3)``.
-        box: In pixels of the image; what lies outside is left out.
+        grey: ``(h, w)`` uint8 brightness.
+        box: In pixels of it; what lies outside is left out.
         light: From :func:`light_of`.
 
     Returns:
         ``SIGNATURE_BYTES`` bytes, or ``None`` when too little of the box is in the picture.
     """
-    height, width = image.shape[:2]
+    height, width = grey.shape
     x1, y1 = max(round(box[0]), 0), max(round(box[1]), 0)
     x2, y2 = min(round(box[2]), width), min(round(box[3]), height)
     if x2 - x1 < 8 or y2 - y1 < 8:
         return None
-    crop = cv2.resize(image[y1:y2, x1:x2], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    grey = cv2.GaussianBlur(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(np.float32), (0, 0), 1.2)
-    x = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
-    y = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    crop = cv2.resize(grey[y1:y2, x1:x2], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    smooth = cv2.GaussianBlur(crop.astype(np.float32), (0, 0), 1.2)
+    x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0)
+    y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     cells = _cells(np.sqrt(x * x + y * y), np.arctan2(y, x) % np.pi * (BINS / np.pi))
     return packed(cells, light)
 
@@ -157,14 +159,12 @@ def _cells(strength: NDArray[np.float32], place: NDArray[np.float32]) -> NDArray
     """``(rows, columns, BINS)`` histograms of edge directions, each cell against its contrast."""
     lower = np.floor(place)
     share = place - lower
-    lower = lower.astype(np.int64) % BINS
-    columns, rows = CELLS
-    cells = np.empty((rows, columns, BINS), np.float32)
+    lower %= BINS
+    weights = np.empty((*strength.shape, BINS), np.float32)
     for k in range(BINS):
-        weight = (lower == k) * (1 - share) + ((lower + 1) % BINS == k) * share
-        cells[..., k] = cv2.resize(
-            (strength * weight).astype(np.float32), CELLS, interpolation=cv2.INTER_AREA
-        )
+        weights[..., k] = (lower == k) * (1 - share) + ((lower + 1) % BINS == k) * share
+    weights *= strength[..., np.newaxis]
+    cells = cv2.resize(weights, CELLS, interpolation=cv2.INTER_AREA)
     length = np.sqrt((cells * cells).sum(axis=2, keepdims=True))
     return np.asarray(cells / (length + 0.5 * length.mean() + 1e-3))
 

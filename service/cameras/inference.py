@@ -60,6 +60,7 @@ class _Up:
     runtime: str
     model_name: str
     model_sha256: str
+    input_size: int
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class DetectorProcess:
         runtime: Runtime id as in the model registry.
         model_name: Name of the model in the registry.
         model_sha256: SHA-256 of the opened files.
+        input_size: Pixels of the longer side that the detector makes use of.
         restarts: How often the process was replaced.
 
     Raises:
@@ -116,6 +118,7 @@ class DetectorProcess:
         up = self._first_word(self._pipe)
         self.names, self.runtime = up.names, up.runtime
         self.model_name, self.model_sha256 = up.model_name, up.model_sha256
+        self.input_size = up.input_size
         self._is_up = True
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
@@ -150,8 +153,12 @@ class DetectorProcess:
         """
         return [future.result() for future in [self.submit(image) for image in images]]
 
-    def submit(self, image: Image) -> Future[Detections]:
+    def submit(self, image: Image, size: tuple[int, int] | None = None) -> Future[Detections]:
         """Start detection of one picture; wait only while too many are in flight.
+
+        Args:
+            image: BGR uint8 ``(h, w, 3)``.
+            size: Width and height of the frame that it shows scaled down, if it is not the frame.
 
         Raises:
             ModelError: The detector is being replaced, or no place became free by the deadline.
@@ -168,7 +175,7 @@ class DetectorProcess:
             job, self._next = self._next, self._next + 1
             try:
                 layout = self._slots[slot].write(_NO_LUMA, _NO_SMALL, image)
-                self._pipe.send((job, slot, layout))
+                self._pipe.send((job, slot, layout, size))
             except ValueError as error:
                 self._free.append(slot)
                 self._count(failed=1)
@@ -349,17 +356,31 @@ def _serve(pipe: pipes.Connection, slots: list[Slot], load: Callable[[], Detecto
     except Exception as error:
         tell(f"the detector cannot be opened: {error}")
         return
-    tell(_Up(detector.names, detector.runtime, detector.model_name, detector.model_sha256))
+    tell(
+        _Up(
+            detector.names,
+            detector.runtime,
+            detector.model_name,
+            detector.model_sha256,
+            detector.input_size,
+        )
+    )
     try:
         while True:
-            job, slot, layout = pipe.recv()
-            _detect(detector, job, slots[slot], layout, tell)
+            job, slot, layout, size = pipe.recv()
+            _detect(detector, job, slots[slot], layout, tell, size=size)
     except (EOFError, OSError):
         os._exit(0)
 
 
 def _detect(
-    detector: Detector, job: int, slot: Slot, layout: Layout, tell: Callable[[object], None]
+    detector: Detector,
+    job: int,
+    slot: Slot,
+    layout: Layout,
+    tell: Callable[[object], None],
+    *,
+    size: tuple[int, int] | None,
 ) -> None:
     def done(future: Future[Detections]) -> None:
         error = future.exception()
@@ -369,6 +390,6 @@ def _detect(
             tell(_Done(job, None, str(error)))
 
     try:
-        detector.submit(slot.read(layout)[2]).add_done_callback(done)
+        detector.submit(slot.read(layout)[2], size).add_done_callback(done)
     except Exception as error:
         tell(_Done(job, None, str(error)))

@@ -21,6 +21,7 @@ class Played:
     runtime = "played"
     model_name = "jiexu-street"
     model_sha256 = "0" * 64
+    input_size = 4096
     is_blind = False
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
@@ -33,7 +34,7 @@ class Played:
         )
         return [found for _ in images]
 
-    def submit(self, image: Image) -> Future[Detections]:
+    def submit(self, image: Image, size: tuple[int, int] | None = None) -> Future[Detections]:
         future: Future[Detections] = Future()
         future.set_result(self.detect([image])[0])
         return future

@@ -7,7 +7,7 @@ at 640 becomes 640 x 384 and costs 40 % less than a square.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -87,16 +87,20 @@ def placement(width: int, height: int, input_size: int, stride: int) -> Placemen
     )
 
 
-def letterbox(image: Image, input_size: int, stride: int) -> tuple[Image, Placement]:
+def letterbox(
+    image: Image, input_size: int, stride: int, size: tuple[int, int] | None = None
+) -> tuple[Image, Placement]:
     """Resize a picture onto a grey canvas of its own.
 
     Args:
         image: BGR uint8 ``(h, w, 3)``; not kept, so the caller may reuse it at once.
         input_size: Pixels of the longer side on the canvas, a multiple of ``stride``.
         stride: Largest stride of the model in pixels.
+        size: Width and height of the source picture, where ``image`` shows it scaled down.
 
     Returns:
-        BGR uint8 canvas ``(canvas_height, canvas_width, 3)``, contiguous, and the placement.
+        BGR uint8 canvas ``(canvas_height, canvas_width, 3)``, contiguous, and the placement of the
+        source picture.
 
     Raises:
         ValueError: The picture is empty or not BGR uint8.
@@ -119,7 +123,7 @@ def letterbox(image: Image, input_size: int, stride: int) -> tuple[Image, Placem
         dst=canvas[place.pad_y : bottom, place.pad_x : right],
         interpolation=cv2.INTER_LINEAR,
     )
-    return canvas, place
+    return canvas, place if size is None else replace(place, width=size[0], height=size[1])
 
 
 def to_tensor(canvas: Image) -> NDArray[np.float32]:

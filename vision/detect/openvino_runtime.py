@@ -52,6 +52,31 @@ def for_pictures(network: ov.Model) -> ov.Model:
     return steps.build()
 
 
+def settings(
+    device: str, *, threads: int | None = None, streams: int | None = None
+) -> dict[Any, Any]:
+    """How networks are compiled.
+
+    Args:
+        device: OpenVINO device name such as ``CPU`` or ``GPU``.
+        threads: CPU threads for inference, ``None`` for all.
+        streams: Pictures inferred at a time, ``None`` for OpenVINO's choice.
+    """
+    config: dict[Any, Any] = {
+        properties.hint.performance_mode(): properties.hint.PerformanceMode.THROUGHPUT,
+        # Some CPUs would compute in bfloat16: other scores on other machines.
+        properties.hint.inference_precision(): ov.Type.f32,
+    }
+    if device == "CPU":
+        # Pinned threads of several processes would crowd on the same cores.
+        config[properties.hint.enable_cpu_pinning()] = False
+        if threads:
+            config[properties.inference_num_threads()] = threads
+    if streams:
+        config[properties.streams.num()] = streams
+    return config
+
+
 class OpenVinoDetector(PooledDetector):
     """A detector over an OpenVINO IR with dynamic height and width.
 
@@ -89,18 +114,7 @@ class OpenVinoDetector(PooledDetector):
         super().__init__(entry, runtime, decoding, workers)
         self._core = ov.Core()
         self._device = device
-        self._config: dict[Any, Any] = {
-            properties.hint.performance_mode(): properties.hint.PerformanceMode.THROUGHPUT,
-            # Some CPUs would compute in bfloat16: other scores on other machines.
-            properties.hint.inference_precision(): ov.Type.f32,
-        }
-        if device == "CPU":
-            # Pinned threads of several processes would crowd on the same cores.
-            self._config[properties.hint.enable_cpu_pinning()] = False
-            if threads:
-                self._config[properties.inference_num_threads()] = threads
-        if streams:
-            self._config[properties.streams.num()] = streams
+        self._config = settings(device, threads=threads, streams=streams)
         self._file = files[0]
         self._compiled: OrderedDict[tuple[int, int], _Compiled] = OrderedDict()
         try:

@@ -30,6 +30,7 @@ class PooledDetector(ABC):
         runtime: Runtime id as in the registry.
         model_name: Name of the model in the registry.
         model_sha256: SHA-256 of the opened files, see :meth:`ModelEntry.sha256`.
+        input_size: Pixels of the longer side of the network's input.
     """
 
     def __init__(self, entry: ModelEntry, runtime: str, decoding: Decoding, workers: int) -> None:
@@ -38,7 +39,7 @@ class PooledDetector(ABC):
         self.runtime = runtime
         self.model_name = entry.name
         self.model_sha256 = entry.sha256(runtime)
-        self._input_size = entry.input_size
+        self.input_size = entry.input_size
         self._stride = entry.stride
         self._decoding = decoding
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix=f"detect-{runtime}")
@@ -57,17 +58,21 @@ class PooledDetector(ABC):
         """
         return [future.result() for future in [self.submit(image) for image in images]]
 
-    def submit(self, image: Image) -> Future[Detections]:
+    def submit(self, image: Image, size: tuple[int, int] | None = None) -> Future[Detections]:
         """Start detection of one picture; wait only while too many are in flight.
 
         The picture is not kept: the caller may overwrite it as soon as this returns. Whatever
         fails in inference is raised by the future, a failing runtime as :class:`ModelError`.
 
+        Args:
+            image: BGR uint8 ``(h, w, 3)``.
+            size: Width and height of the frame that it shows scaled down, if it is not the frame.
+
         Raises:
             ModelError: The detector is closed.
             ValueError: The picture is empty or not BGR uint8.
         """
-        canvas, place = letterbox(image, self._input_size, self._stride)
+        canvas, place = letterbox(image, self.input_size, self._stride, size)
         self._slots.acquire()
         try:
             future = self._executor.submit(self._run, canvas, place)

@@ -39,6 +39,11 @@ TURNS = {
     270: cv2.ROTATE_90_COUNTERCLOCKWISE,
 }
 
+PLAIN_GREY = frozenset(
+    f"{form}{sampling}p" for form in ("yuv", "yuvj") for sampling in ("420", "422", "440", "444")
+) | {"nv12", "nv21", "gray"}
+"""Pixel formats, in libav's names, whose first plane is the brightness, one byte a pixel."""
+
 _local = threading.local()
 
 
@@ -237,10 +242,28 @@ def to_luma(frame: VideoFrame, degrees: int) -> Luma:
     return _reduced(frame, degrees, (LUMA_WIDTH, height), "gray")
 
 
+def to_grey(frame: VideoFrame, degrees: int) -> Luma:
+    """Brightness at full size, upright, in the range that it is stored in; read only.
+
+    Where it is stored as a plane of its own it is not copied.
+    """
+    plane = frame.planes[0]
+    if frame.format.name not in PLAIN_GREY or plane.line_size < frame.width:
+        return turn(np.asarray(frame.to_ndarray(format="gray"), dtype=np.uint8), degrees)
+    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    grey = lines[: frame.height, : frame.width]
+    return turn(grey, degrees) if degrees else grey
+
+
 def to_small(frame: VideoFrame, degrees: int) -> Image:
     """Convert to the upright small colour picture, uint8 BGR of :func:`small_size`."""
     upright = (frame.height, frame.width) if degrees in {90, 270} else (frame.width, frame.height)
-    return _reduced(frame, degrees, small_size(*upright), "bgr24")
+    return to_size(frame, degrees, *small_size(*upright))
+
+
+def to_size(frame: VideoFrame, degrees: int, width: int, height: int) -> Image:
+    """Convert to an upright colour picture of this size, ``(height, width, 3)`` uint8 BGR."""
+    return _reduced(frame, degrees, (width, height), "bgr24")
 
 
 def _reduced(

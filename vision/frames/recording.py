@@ -27,8 +27,9 @@ from vision.frames.decode import (
     Run,
     clockwise,
     to_bgr,
+    to_grey,
     to_luma,
-    to_small,
+    to_size,
 )
 from vision.frames.demux import PacketWindow, Place, StoredPacket, time_base
 from vision.frames.frame import Frame, Rung
@@ -308,7 +309,10 @@ class Recording:
         return self._frame(best, Rung.FULL)
 
     def _frame(self, picture: Picture, rung: Rung) -> Frame:
-        return _frame(picture, rung, self._camera_id, self.info.start)
+        frame = _frame(picture, rung, self._camera_id, self.info.start)
+        # Made here, beside judgement and not by it: nearly every look needs it.
+        _ = frame.small
+        return frame
 
 
 def _frame(picture: Picture, rung: Rung, camera_id: str, start: StartTime) -> Frame:
@@ -325,7 +329,8 @@ def _frame(picture: Picture, rung: Rung, camera_id: str, start: StartTime) -> Fr
         height=raw.width if sideways else raw.height,
         rung=rung,
         render=lambda: to_bgr(raw, degrees),
-        render_small=lambda: to_small(raw, degrees),
+        render_at=lambda width, height: to_size(raw, degrees, width, height),
+        render_grey=lambda: to_grey(raw, degrees),
     )
 
 

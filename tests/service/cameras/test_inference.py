@@ -25,7 +25,7 @@ QUICK = InferenceSettings(deadline_s=2.0, start_s=60.0, at_a_time=2, first_wait_
 class Moody(BlobDetector):
     """Hangs at a black picture, dies at a white one, fails at a grey one."""
 
-    def submit(self, image: Image) -> Future[Detections]:
+    def submit(self, image: Image, size: tuple[int, int] | None = None) -> Future[Detections]:
         level = int(image[0, 0, 0])
         if level == 0:
             time.sleep(3600)
@@ -33,7 +33,7 @@ class Moody(BlobDetector):
             os.abort()
         if level == 128:
             raise ModelError("not this one")
-        return super().submit(image)
+        return super().submit(image, size)
 
 
 def load_moody() -> Detector:

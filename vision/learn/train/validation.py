@@ -36,25 +36,25 @@ class NetworkDetector:
         copied.end2end = False
         self._network = copied.fuse(verbose=False)
         self._device = next(self._network.parameters()).device
-        self._input_size = input_size
+        self.input_size = input_size
         self.names = tuple(network.names[i] for i in range(len(network.names)))
         thresholds = np.full(len(self.names), FAINTEST, np.float32)
         self._decoding = Decoding(self.names, "raw", thresholds)
 
-    @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch is not followed
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in pictures, one after the other."""
-        found = []
-        for image in images:
-            canvas, place = letterbox(image, self._input_size, 32)
-            output = self._network(torch.from_numpy(to_tensor(canvas)).to(self._device))[0]
-            found.append(self._decoding.decode(output.float().cpu().numpy(), place))
-        return found
+        return [self._detect(image, None) for image in images]
 
-    def submit(self, image: Image) -> Future[Detections]:
+    @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch is not followed
+    def _detect(self, image: Image, size: tuple[int, int] | None) -> Detections:
+        canvas, place = letterbox(image, self.input_size, 32, size)
+        output = self._network(torch.from_numpy(to_tensor(canvas)).to(self._device))[0]
+        return self._decoding.decode(output.float().cpu().numpy(), place)
+
+    def submit(self, image: Image, size: tuple[int, int] | None = None) -> Future[Detections]:
         """Detect in one picture at once."""
         future: Future[Detections] = Future()
-        future.set_result(self.detect([image])[0])
+        future.set_result(self._detect(image, size))
         return future
 
     def close(self) -> None:

@@ -1,0 +1,194 @@
+"""The sections of the benchmark suite; each can also be measured alone by its own command."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import (
+    api_latency,
+    delivery_rate,
+    detector_overhead,
+    judging_cost,
+    replay_speed,
+    scan_speed,
+)
+from benchmarks.clip import make_clip
+from benchmarks.figures import Figure, Results, figures_of, ratio
+from benchmarks.peers import has_supervision
+from vision.progress import ConsoleProgress
+from vision.replay.judging import ReplayOptions
+from vision.replay.run import run_replay
+
+DAY_LOOKS = 43_200
+"""Looks of a camera-day at one every 2 s."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure, and how long.
+
+    Attributes:
+        footage: A real clip of a fixed camera.
+        out: Folder for clips and runs.
+        runs: How often each thing is measured.
+        quick: Shorter clips, fewer looks, cases and cameras; one run.
+    """
+
+    footage: Path
+    out: Path
+    runs: int
+    quick: bool
+
+    def of(self, whole: int, quick: int) -> int:
+        """A number, smaller in the short form."""
+        return quick if self.quick else whole
+
+
+Section = Callable[[Plan, Results], None]
+"""Adds what it measured to the results."""
+
+
+def scan(plan: Plan, results: Results) -> None:
+    """Scans beside peers and the floor of decoding."""
+    found = scan_speed.measure(
+        plan.footage,
+        plan.out,
+        runs=plan.runs,
+        peers=True,
+        seconds=float(plan.of(600, 120)),
+        excerpt_s=float(plan.of(60, 8)),
+    )
+    command = "python -m benchmarks.scan_speed --footage CLIP --out DIR --peers"
+    results.figures.extend(figures_of("scan", "× real time", found.times_real, command))
+    results.ratios.extend(scan_speed.ratios(found.times_real))
+    looks = found.totals[scan_speed.ADAPTIVE]["looks"]
+    archive = (plan.out / "adaptive" / "detections.parquet").stat().st_size
+    results.figures.append(
+        Figure("storage", "archive of detections, a look", "bytes", (archive / looks,), command)
+    )
+    if not has_supervision():
+        results.not_measured[scan_speed.SUPERVISION] = "pip install --no-deps supervision"
+
+
+def detector(plan: Plan, results: Results) -> None:
+    """The detector over bare OpenVINO."""
+    found = detector_overhead.measure(max(plan.runs, 3), pictures=plan.of(60, 20))
+    command = "python -m benchmarks.detector_overhead"
+    results.figures.extend(figures_of("detector", "pictures/s", found, command))
+    results.ratios.extend(detector_overhead.ratios(found))
+
+
+def judging(plan: Plan, results: Results) -> None:
+    """Judging a camera-day, the hard case in which every look brings something new."""
+    count = plan.of(4320, 1080)
+    days_s = []
+    for _ in range(plan.runs):
+        judge, looks = judging_cost.new_judge(), list(judging_cost.camera_day(count, 20))
+        began = time.process_time()
+        for look in looks:
+            judge.look(look)
+        days_s.append((time.process_time() - began) / count * DAY_LOOKS)
+    results.figures.append(
+        Figure(
+            "judging",
+            "a camera-day of 43,200 looks, 20 detections in each",
+            "s of CPU",
+            tuple(days_s),
+            f"python -m benchmarks.judging_cost --looks {count}",
+        )
+    )
+
+
+def replay(plan: Plan, results: Results) -> None:
+    """Judging a recorded day again, against scanning it."""
+    clip = make_clip(plan.footage, plan.out, replay_speed.SECONDS)
+    seldom_s, few = replay_speed.scan(clip, plan.out / "seldom", replay_speed.SELDOM_S)
+    often_s, many = replay_speed.scan(clip, plan.out / "often", replay_speed.INTERVAL_S)
+    look_s = (often_s - seldom_s) / (many - few)
+    looks = plan.of(DAY_LOOKS, DAY_LOOKS // 8)
+    day = replay_speed.camera_day(plan.out / "often", plan.out / "day", looks)
+    spent_s, quiet = [], ConsoleProgress(Console(file=io.StringIO()))
+    for _ in range(plan.runs):
+        shutil.rmtree(plan.out / "day-replay", ignore_errors=True)
+        began = time.process_time()
+        run_replay(day, plan.out / "day-replay", ReplayOptions(), quiet)
+        spent_s.append((time.process_time() - began) / looks * DAY_LOOKS)
+    command = "python -m benchmarks.replay_speed --footage CLIP --out DIR"
+    scan_s = [look_s * DAY_LOOKS] * plan.runs
+    results.figures.extend(
+        figures_of(
+            "replay",
+            "s of CPU",
+            {"a camera-day replayed": spent_s, "the same day scanned": scan_s},
+            command,
+        )
+    )
+    results.ratios.append(ratio("a camera-day scanned / replayed", scan_s, spent_s, 1000.0))
+
+
+def live(plan: Plan, results: Results) -> None:
+    """Live cameras: what each costs in processor time at looks every 10 s."""
+    out, cameras = plan.out / "live", plan.of(32, 8)
+    command = ["--footage", str(plan.footage), "--out", str(out), "--cameras", str(cameras)]
+    command += ["--minutes", str(plan.of(4, 1)), "--warm-up", "0.5", "--acted", "0", "--files"]
+    per_core, resident = [], []
+    for _ in range(plan.runs):
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.live_soak", *command],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        figures = json.loads((out / "live_soak.json").read_text("utf-8"))
+        spent_s = sum(figures["processor_s"][one] for one in ("service", "detector", "readers"))
+        per_core.append(cameras / (spent_s / (60 * figures["minutes"])))
+        resident.append(figures["uss_mib_max"] / cameras)
+    shown = f"python -m benchmarks.live_soak {' '.join(['--footage CLIP --out DIR', *command[4:]])}"
+    results.figures.extend(
+        [
+            Figure("live", "cameras a core, starting included", "cameras", tuple(per_core), shown),
+            Figure("live", "memory a camera", "MiB", tuple(resident), shown),
+        ]
+    )
+
+
+def api(plan: Plan, results: Results) -> None:
+    """Latency of the API over many cases."""
+    cases, p95 = plan.of(200_000, 20_000), []
+    with api_latency.service(cases) as (url, key):
+        for _ in range(plan.runs):
+            waited = api_latency.measure(url, key, requests=plan.of(2000, 400), callers=4)
+            p95.append(api_latency.p95(waited))
+    command = f"python -m benchmarks.api_latency --cases {cases}"
+    results.figures.append(
+        Figure("api", f"95 of 100 requests, {cases:,} cases, 4 callers", "ms", tuple(p95), command)
+    )
+
+
+def deliveries(plan: Plan, results: Results) -> None:
+    """Deliveries a second to platforms that are well."""
+    cases = plan.of(500, 100)
+    rates = tuple(delivery_rate.measure(cases) for _ in range(plan.runs))
+    command = f"python -m benchmarks.delivery_rate --cases {cases}"
+    results.figures.append(Figure("deliveries", "three platforms at once", "1/s", rates, command))
+
+
+SECTIONS: dict[str, Section] = {
+    "scan": scan,
+    "detector": detector,
+    "judging": judging,
+    "replay": replay,
+    "live": live,
+    "api": api,
+    "deliveries": deliveries,
+}
