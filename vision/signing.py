@@ -28,7 +28,6 @@ from vision.observe.sighting import Box, Sighting
 _SIDE = 64
 _GREY_CHROMA = 4.0
 _DARK_LEVEL = 60.0
-_LIGHT_WIDTH = 256
 _UNSIGNED = frozenset({"person"})
 
 
@@ -118,9 +117,8 @@ def light_of(image: Image) -> Light:
     Args:
         image: BGR uint8 ``(h, w, 3)``, of any size.
     """
-    # Every n-th pixel will do: it is the light of the whole picture.
-    step = max(image.shape[1] // _LIGHT_WIDTH, 1)
-    sample = np.ascontiguousarray(image[::step, ::step])
+    # A sample of the pixels will do: it is the light of the whole picture.
+    sample = cv2.resize(image, (256, 144), interpolation=cv2.INTER_NEAREST)
     small = cv2.resize(sample, (64, 36), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small, cv2.COLOR_BGR2LAB)
     chroma = cv2.absdiff(lab, np.full_like(lab, 128))[..., 1:].sum(axis=2, dtype=np.uint16)
@@ -151,19 +149,21 @@ def signature(grey: Luma, box: Box, light: Light) -> bytes | None:
     smooth = cv2.GaussianBlur(crop.astype(np.float32), (0, 0), 1.2)
     x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0)
     y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    cells = _cells(np.sqrt(x * x + y * y), np.arctan2(y, x) % np.pi * (BINS / np.pi))
+    angle = np.arctan2(y, x)
+    # Cheaper than the remainder by pi.
+    direction = np.where(angle < 0, angle + np.float32(np.pi), angle)
+    cells = _cells(np.sqrt(x * x + y * y), direction * np.float32(BINS / np.pi))
     return packed(cells, light)
 
 
 def _cells(strength: NDArray[np.float32], place: NDArray[np.float32]) -> NDArray[np.float32]:
     """``(rows, columns, BINS)`` histograms of edge directions, each cell against its contrast."""
     lower = np.floor(place)
-    share = place - lower
-    lower %= BINS
-    weights = np.empty((*strength.shape, BINS), np.float32)
-    for k in range(BINS):
-        weights[..., k] = (lower == k) * (1 - share) + ((lower + 1) % BINS == k) * share
-    weights *= strength[..., np.newaxis]
+    to_upper = strength * (place - lower)
+    to_lower = strength - to_upper
+    lower[lower >= BINS] = 0
+    upper = np.where(lower == BINS - 1, 0, lower + 1)
+    weights = cv2.merge([(lower == k) * to_lower + (upper == k) * to_upper for k in range(BINS)])
     cells = cv2.resize(weights, CELLS, interpolation=cv2.INTER_AREA)
     length = np.sqrt((cells * cells).sum(axis=2, keepdims=True))
     return np.asarray(cells / (length + 0.5 * length.mean() + 1e-3))

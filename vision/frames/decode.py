@@ -250,7 +250,7 @@ def to_grey(frame: VideoFrame, degrees: int) -> Luma:
     plane = frame.planes[0]
     if frame.format.name not in PLAIN_GREY or plane.line_size < frame.width:
         return turn(np.asarray(frame.to_ndarray(format="gray"), dtype=np.uint8), degrees)
-    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     grey = lines[: frame.height, : frame.width]
     return turn(grey, degrees) if degrees else grey
 

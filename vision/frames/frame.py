@@ -118,6 +118,14 @@ def small_size(width: int, height: int) -> tuple[int, int]:
     return small, max(1, round(small * height / width))
 
 
+def luma_of(picture: Image) -> Luma:
+    """The small brightness picture of :attr:`Frame.luma`, from a colour picture of any size."""
+    height, width = picture.shape[:2]
+    size = (LUMA_WIDTH, max(1, round(LUMA_WIDTH * height / width)))
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def fitted_size(width: int, height: int, side: int) -> tuple[int, int]:
     """Width and height of a frame whose longer side is scaled to ``side`` pixels."""
     scale = min(side / width, side / height)

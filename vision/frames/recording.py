@@ -7,7 +7,7 @@ import os
 import statistics
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta, tzinfo
 from pathlib import Path
 from types import TracebackType
@@ -30,9 +30,10 @@ from vision.frames.decode import (
     to_grey,
     to_luma,
     to_size,
+    to_small,
 )
 from vision.frames.demux import PacketWindow, Place, StoredPacket, time_base
-from vision.frames.frame import Frame, Rung
+from vision.frames.frame import Frame, Luma, Rung, luma_of
 from vision.frames.source import SourceInfo
 from vision.frames.wallclock import StartTime, start_time
 
@@ -309,13 +310,16 @@ class Recording:
         return self._frame(best, Rung.FULL)
 
     def _frame(self, picture: Picture, rung: Rung) -> Frame:
-        frame = _frame(picture, rung, self._camera_id, self.info.start)
+        degrees = clockwise(picture.raw)
         # Made here, beside judgement and not by it: nearly every look needs it.
-        _ = frame.small
-        return frame
+        small = to_small(picture.raw, degrees)
+        frame = _frame(picture, rung, self._camera_id, self.info.start, luma_of(small))
+        return replace(frame, render_small=lambda: small)
 
 
-def _frame(picture: Picture, rung: Rung, camera_id: str, start: StartTime) -> Frame:
+def _frame(
+    picture: Picture, rung: Rung, camera_id: str, start: StartTime, luma: Luma | None = None
+) -> Frame:
     raw = picture.raw
     degrees = clockwise(raw)
     sideways = degrees in {90, 270}
@@ -324,7 +328,7 @@ def _frame(picture: Picture, rung: Rung, camera_id: str, start: StartTime) -> Fr
         time_s=picture.time_s,
         timestamp=start.value + timedelta(seconds=picture.time_s),
         pts=picture.pts,
-        luma=to_luma(raw, degrees),
+        luma=to_luma(raw, degrees) if luma is None else luma,
         width=raw.height if sideways else raw.width,
         height=raw.width if sideways else raw.height,
         rung=rung,

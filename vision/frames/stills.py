@@ -13,13 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
 from vision.errors import InputError
-from vision.frames.frame import LUMA_WIDTH, Frame, Image, Luma, Rung
+from vision.frames.frame import Frame, Image, Rung, luma_of
 from vision.frames.source import SourceInfo
 from vision.frames.wallclock import Origin, StartTime, plausible, start_time, time_in_name
 
@@ -220,7 +219,7 @@ class Stills:
             time_s=time_s,
             timestamp=self.info.start.value + timedelta(seconds=time_s),
             pts=None,
-            luma=_luma(image),
+            luma=luma_of(image),
             width=width,
             height=height,
             rung=Rung.STILL,
@@ -303,13 +302,6 @@ def _decode(path: Path) -> Image:
             grey = np.minimum(deep >> 8, 255).astype(np.uint8)
             return np.repeat(grey[:, :, None], 3, axis=2)
         return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[:, :, ::-1])
-
-
-def _luma(image: Image) -> Luma:
-    height, width = image.shape[:2]
-    small = (LUMA_WIDTH, max(1, round(LUMA_WIDTH * height / width)))
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.resize(grey, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _apart(times_s: Sequence[float]) -> list[float]:
