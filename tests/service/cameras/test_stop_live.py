@@ -71,7 +71,7 @@ class HangingDetector(BlobDetector):
         super().__init__()
         self.asked = threading.Event()
 
-    def submit(self, image: Image) -> Future[Detections]:
+    def submit(self, image: Image, size: tuple[int, int] | None = None) -> Future[Detections]:
         self.asked.set()
         return Future()
 
