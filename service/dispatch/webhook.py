@@ -11,8 +11,6 @@ import re
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
 from cloudevents.core.formats.json import JSONFormat
@@ -23,6 +21,7 @@ from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.candidate import SCHEMA_ID, EvidenceRole, candidate_case
 from service.dispatch.destination import Destination
 from service.dispatch.exchange import Exchange, NoAnswerError, Timeouts, reference_in
+from service.dispatch.line import OnLine
 from service.dispatch.outbox import Message
 from service.dispatch.secret import Secret
 from vision import __version__
@@ -115,7 +114,7 @@ def headers(
     return fields
 
 
-class Webhook:
+class Webhook(OnLine):
     """Sends messages to one destination, one at a time. Use as a context manager.
 
     Args:
@@ -134,24 +133,13 @@ class Webhook:
         policy: AddressPolicy | None = None,
     ) -> None:
         self._exchange = Exchange(destination, timeouts, policy=policy)
+        super().__init__(self._exchange)
         self._secret = secret
 
     @property
     def timeouts(self) -> Timeouts:
         """How long the receiver may take."""
         return self._exchange.timeouts
-
-    def __enter__(self) -> Self:
-        self._exchange.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._exchange.__exit__(kind, error, trace)
 
     def send(self, message_id: str, body: bytes, now: datetime) -> Attempt:
         """Post one message once.

@@ -14,8 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element, ParseError
 
@@ -26,6 +25,7 @@ from service.cameras.reach import AddressPolicy
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.coordinates import Place, PlaceError, converted
 from service.dispatch.exchange import Answer, Exchange, NoAnswerError, Timeouts
+from service.dispatch.line import OnLine
 from service.dispatch.notice import ASKING, EvidenceAccess, Notice, Subject, evidence_links
 from service.dispatch.platforms import Open311Platform
 from vision import __version__
@@ -124,7 +124,7 @@ class ServiceRequest:
     expected_at: datetime | None = None
 
 
-class Open311Adapter:
+class Open311Adapter(OnLine):
     """Speaks with one GeoReport server."""
 
     def __init__(
@@ -139,19 +139,8 @@ class Open311Adapter:
             policy=policy,
             secrets=[self._key],
         )
+        super().__init__(self._exchange)
         self._wanted: dict[str, Sequence[Attribute]] = {}
-
-    def __enter__(self) -> Self:
-        self._exchange.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._exchange.__exit__(kind, error, trace)
 
     def send(
         self,

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
@@ -28,6 +27,7 @@ from service.dispatch.exchange import (
     json_fields,
     reference_in,
 )
+from service.dispatch.line import OnLine
 from service.dispatch.notice import EvidenceAccess, Notice, Subject, evidence_links
 from service.dispatch.platforms import PanoramaPlatform
 from vision import __version__
@@ -37,7 +37,7 @@ _GONE = (Subject.VERIFIED, Subject.CANCELLED)
 _TRY_AGAIN = frozenset({408, 429})
 
 
-class PanoramaAdapter:
+class PanoramaAdapter(OnLine):
     """Speaks with one panorama-video platform."""
 
     def __init__(
@@ -53,18 +53,7 @@ class PanoramaAdapter:
             policy=policy,
             secrets=[self._token] if self._token else [],
         )
-
-    def __enter__(self) -> Self:
-        self._exchange.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._exchange.__exit__(kind, error, trace)
+        super().__init__(self._exchange)
 
     def send(
         self,

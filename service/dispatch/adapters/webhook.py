@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 from cloudevents.core.formats.json import JSONFormat
@@ -19,12 +18,13 @@ from service.cameras.reach import AddressPolicy
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.coordinates import Place, PlaceError, converted
 from service.dispatch.exchange import Timeouts
+from service.dispatch.line import OnLine
 from service.dispatch.notice import EvidenceAccess, Notice
 from service.dispatch.platforms import WebhookPlatform
 from service.dispatch.webhook import Webhook
 
 
-class WebhookAdapter:
+class WebhookAdapter(OnLine):
     """Speaks with one receiver of webhooks."""
 
     def __init__(
@@ -38,18 +38,7 @@ class WebhookAdapter:
             Timeouts(min(5.0, platform.timeout_s), platform.timeout_s),
             policy=policy,
         )
-
-    def __enter__(self) -> Self:
-        self._webhook.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._webhook.__exit__(kind, error, trace)
+        super().__init__(self._webhook)
 
     def send(
         self,
