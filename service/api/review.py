@@ -31,6 +31,7 @@ from service.cases.claims import (
 from service.cases.correction import Correction, correct
 from service.cases.deadline_changes import RUNNING, extend
 from service.cases.lifecycle import Action, hold, take_step
+from service.cases.likeness import Looks, alike
 from service.cases.reasons import REASONS
 from service.cases.review import Decision, decide, undo, visible_decisions
 from service.context import Service
@@ -193,6 +194,14 @@ class AgreementBody(BaseModel):
     kappa: float | None = Field(description="Cohen's kappa; null where it is not defined")
 
 
+class AlikeBody(BaseModel):
+    """A candidate beside another one."""
+
+    looks: Looks = Field(description="unknown: they cannot be compared")
+    distance: float | None = Field(description="How unlike they look, 0 to 1")
+    case: CaseBody
+
+
 class StepForm(BaseModel):
     """A step that a supervisor takes."""
 
@@ -303,6 +312,19 @@ def get_queue(
             ],
             first=[case_body(row) for row in first],
         )
+
+
+@router.get("/cases/{case_id}/alike", responses=answers(404))
+def list_alike(case_id: Id, service: TheService, _who: UserReviewer) -> list[AlikeBody]:
+    """A case and the other candidates of its kind in its zone, those that look like it first."""
+    with service.database.read() as session:
+        case = session.get(CaseRow, case_id)
+        if case is None:
+            raise not_found("case")
+        return [
+            AlikeBody(looks=one.looks, distance=one.distance, case=case_body(one.case))
+            for one in alike(session, case)
+        ]
 
 
 @router.get("/review/reasons")

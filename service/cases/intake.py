@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from service.cases.events import CASE_CHANGED, CASE_CREATED, tell
 from service.cases.lifecycle import case_summary
+from service.cases.likeness import signature_of
 from service.cases.priority import priority_of
 from service.cases.sameness import Sameness, earlier_case_of, near_cases, open_case_of
 from service.dispatch import queue
@@ -107,11 +108,16 @@ class Intake:
             and (role, described.sha256) not in known
             for one in self._keep(role, path, described)
         ]
+        appearance = None
+        if any(one.role == "frame" for one in kept):
+            appearance = signature_of(evidence["frame"].read_bytes(), record.box)
         now = self._clock()
         with self._database.write() as session:
             opened, changed = _keep_violation(session, record, now, self._same)
             new = [one for one in kept if _keep_file(session, record.id, one, now)]
             added = [one.role for one in new]
+            if appearance is not None:
+                session.get_one(ViolationRow, record.id).appearance = appearance
             if opened or changed or added:
                 case_id = _case_of(session, record.id)
                 case = session.get_one(CaseRow, case_id, with_for_update=True)

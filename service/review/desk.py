@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from service.cases.claims import (
     ClaimedByOther,
@@ -26,6 +25,7 @@ from service.cases.claims import (
     release,
 )
 from service.cases.lifecycle import NoSuchCase, StaleCase
+from service.cases.likeness import alike
 from service.cases.review import Decision, ReviewRules, UndoRefused, decide, undo
 from service.evidence.access import link_to, open_original
 from service.review.brief import brief_of
@@ -37,8 +37,6 @@ AHEAD = 8
 """So many cases are claimed for a reviewer at a time, the one on the screen among them."""
 STANDBY = 2
 """So many are claimed as they come while nothing is decided: the others may be quicker."""
-ALIKE = 40
-"""So many candidates are offered to be decided at once."""
 
 CaseId = Annotated[str, Field(max_length=64)]
 
@@ -220,23 +218,25 @@ class Desk:
         self._release(held)
 
     def alike(self, message: CaseMessage) -> list[dict[str, Any]]:
-        """Candidates of the same kind in the same zone, claimed to be decided at once."""
+        """Candidates of the same kind in the same zone, claimed to be decided at once.
+
+        ``looks`` of each says how it looks beside the one on the screen.
+        """
         reviewer, now = self._reviewer(), self.visit.service.clock()
         with self.visit.service.database.write() as session:
             shown = session.get(CaseRow, message.id)
             if shown is None:
                 return []
             found = []
-            for case in _alike(session, shown):
-                if case.id in self.held:
-                    found.append(brief_of(session, case, self.visit, now))
-                    continue
-                try:
-                    claim(session, case.id, reviewer, now, self.rules.lease_s)
-                except (ClaimedByOther, NotForReview):
-                    continue
-                self.held.append(case.id)
-                found.append(brief_of(session, case, self.visit, now))
+            for one in alike(session, shown):
+                case = one.case
+                if case.id not in self.held:
+                    try:
+                        claim(session, case.id, reviewer, now, self.rules.lease_s)
+                    except (ClaimedByOther, NotForReview):
+                        continue
+                    self.held.append(case.id)
+                found.append(brief_of(session, case, self.visit, now) | {"looks": one.looks})
             return found
 
     def original(self, message: OriginalMessage) -> str | None:
@@ -282,23 +282,6 @@ class Desk:
         with self.visit.service.database.write() as session:
             for case_id in case_ids:
                 release(session, case_id, reviewer)
-
-
-def _alike(session: Session, shown: CaseRow) -> list[CaseRow]:
-    """A case, and the other candidates of its kind in its zone, newest first."""
-    query = (
-        select(CaseRow)
-        .where(
-            CaseRow.camera_id == shown.camera_id,
-            CaseRow.zone_id == shown.zone_id,
-            CaseRow.kind == shown.kind,
-            CaseRow.queue_at.is_not(None),
-            CaseRow.id != shown.id,
-        )
-        .order_by(CaseRow.raised_at.desc())
-        .limit(ALIKE - 1)
-    )
-    return [shown, *session.scalars(query)]
 
 
 def _word(error: JiexuError) -> str:

@@ -258,6 +258,7 @@ class ViolationRow(Base):
         id: Stable id, the same after a restart.
         case_id: The case that it belongs to.
         record: The whole :class:`vision.record.ViolationRecord` as JSON.
+        appearance: Signature of how its thing looked when it was raised; ``None`` without picture.
     """
 
     __tablename__ = "violations"
@@ -283,6 +284,7 @@ class ViolationRow(Base):
     raised_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     record: Mapped[dict[str, Any]]
+    appearance: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

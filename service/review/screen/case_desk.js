@@ -95,7 +95,7 @@ export default {
     tellFault(fault) { this.tell(this.t("fault_" + fault), "bad"); },
     showAlike(cases) {
       this.alike = cases;
-      this.picked = cases.map((one) => one.id);
+      this.picked = cases.filter((one) => one.looks !== "other").map((one) => one.id);
       this.panel = "alike";
       this.$nextTick(() => this.$refs.panel && this.$refs.panel.focus());
     },
@@ -325,7 +325,7 @@ export default {
           <ul class="jx-tiles">
             <li v-for="other in alike" :key="other.id"><label class="jx-tile"><input type="checkbox" :value="other.id" v-model="picked">
               <img v-if="other.evidence.crop && other.evidence.crop.url" :src="other.evidence.crop.url" alt="">
-              <span>{{ moment(other.raised_at) }}</span></label></li>
+              <span>{{ moment(other.raised_at) }}<template v-if="other.looks === 'other'"> · {{ t('looks_other') }}</template></span></label></li>
           </ul>
           <div class="jx-row jx-wrap"><button type="button" class="jx-act jx-act-good" :disabled="!picked.length" @click="decideAlike('confirm')">
               {{ t('confirm') }} {{ picked.length }} <kbd>C</kbd></button>

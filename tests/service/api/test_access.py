@@ -54,6 +54,7 @@ ACCESS: dict[str, tuple[Role | str | None, Scope | None]] = {
     "POST /api/v1/cases/{case_id}/steps": (SUPERVISOR, None),
     "POST /api/v1/cases/{case_id}/corrections": (REVIEWER, None),
     "POST /api/v1/cases/{case_id}/extension": (SUPERVISOR, None),
+    "GET /api/v1/cases/{case_id}/alike": (REVIEWER, None),
     "POST /api/v1/review/next": (REVIEWER, None),
     "GET /api/v1/review/queue": (REVIEWER, None),
     "GET /api/v1/review/reasons": (REVIEWER, None),
