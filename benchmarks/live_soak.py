@@ -27,6 +27,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import multiprocessing
 import platform
 import random
 import shutil
@@ -36,6 +37,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -178,8 +180,10 @@ def main() -> None:
 
 def open_sources(options: argparse.Namespace) -> Sources:
     """Make the clips that are not there yet, and start the server."""
-    clip = make_clip(options.footage, options.out, CLIP_S).resolve()
-    scene = draw_scene(options.out / "street", FORM)
+    # Encoding takes a gigabyte, which a process that is measured afterwards must not have held.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as maker:
+        clip = maker.submit(make_clip, options.footage, options.out, CLIP_S).result().resolve()
+        scene = maker.submit(draw_scene, options.out / "street", FORM).result()
     acted = [f"acted{number:02}" for number in range(options.acted)]
     also = [] if options.files else [units_of(clip)]
     world = World(scene, acted, options.out / "street", also=also, fps=FPS)

@@ -18,6 +18,7 @@ from vision.frames.frame import Luma
 from vision.frames.gate import GateSettings, changes_between, smoothed
 
 _EIGHT = 8
+_BUSY = 3.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class GlanceSettings:
     Attributes:
         every_s: Least seconds between two glances at a camera.
         share: Share of a core that the glances at one camera may take: where pictures are costly
-            to decode, or the machine is busy, glances are rarer.
+            to decode, glances are rarer. By the clock it may be three times as much: they are rarer
+            too where the machine has no time for them.
         stays_share: Share of a changed spot that must be the same in two glances running; of what
             moves, only bits are.
         least_px: Spots of fewer pixels, of a picture half as large as the brightness, are passed
@@ -40,7 +42,7 @@ class GlanceSettings:
     share: float = 0.0075
     stays_share: float = 0.6
     least_px: int = 20
-    fresh_s: float = 6.0
+    fresh_s: float = 8.0
     gate: GateSettings = field(default_factory=GateSettings)
 
 
@@ -77,10 +79,10 @@ class Glances:
         """Whether a glance is worth its cost now; none is while a look is waited for."""
         return self._looked is not None and self._onset_s is None and now_s >= self._free_s
 
-    def cost(self, began_s: float, took_s: float) -> None:
-        """A glance that began then has taken so long."""
-        wait_s = max(self._settings.every_s, took_s / self._settings.share)
-        self._free_s = began_s + wait_s
+    def cost(self, began_s: float, spent_s: float, took_s: float) -> None:
+        """A glance that began then has taken so many seconds of a core, and by the clock."""
+        paid_s = max(spent_s, took_s / _BUSY) / self._settings.share
+        self._free_s = began_s + max(self._settings.every_s, paid_s)
 
     def looked(self, luma: Luma) -> None:
         """A picture is looked at: changes count from it."""

@@ -269,7 +269,7 @@ class _Seat:
     def _glance(self, source: Source, glances: Glances, arrived_s: float, turn: int) -> None:
         """Glance at the newest picture; one that cannot be decoded is left to the next look."""
         self._slot.beat(Phase.DECODING)
-        began_s = time.monotonic()
+        began_s, before_s = time.monotonic(), time.thread_time()
         try:
             luma = source.glance()
         except CameraError as error:
@@ -278,7 +278,8 @@ class _Seat:
             luma = None
         if luma is not None and glances.notice(luma, arrived_s):
             self._tell(Stirred(self._number, turn))
-        glances.cost(began_s, time.monotonic() - began_s)
+        took_s, spent_s = time.monotonic() - began_s, time.thread_time() - before_s
+        glances.cost(began_s, spent_s, took_s)
 
 
 def _spare_memory() -> None:

@@ -73,12 +73,15 @@ def test_the_picture_of_the_onset_is_no_use_when_it_is_old_or_another_was_asked_
 def test_glances_cost_no_more_than_their_share() -> None:
     glances = looked_at()
     assert glances.is_due(0.0)
-    glances.cost(began_s=0.0, took_s=0.001)
+    glances.cost(began_s=0.0, spent_s=0.001, took_s=0.001)
     assert not glances.is_due(1.4)
     assert glances.is_due(1.5)
-    glances.cost(began_s=10.0, took_s=0.05)
+    glances.cost(began_s=10.0, spent_s=0.05, took_s=0.06)
     assert not glances.is_due(14.9)
     assert glances.is_due(15.0)
+    glances.cost(began_s=20.0, spent_s=0.05, took_s=0.3)
+    assert not glances.is_due(29.9), "the machine is busy"
+    assert glances.is_due(30.1)
 
 
 def test_without_a_look_there_is_nothing_to_compare_with() -> None:
