@@ -84,10 +84,13 @@ class Ending:
         return max(0.0, self._until_s - time.monotonic())
 
     def _end(self, name: str, step: Step) -> None:
+        began_s = time.monotonic()
         try:
             step(max(0.0, self.left_s - SPARE_S))
         except Exception:
             log.exception("%s did not end as it should", name)
+        else:
+            log.info("%s ended in %.1f s", name, time.monotonic() - began_s)
 
     def _guard(self) -> None:
         time.sleep(self.left_s)
