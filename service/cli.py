@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from service.commands import add_commands
-from service.dispatch.delivery import DeliveryReport, deliver, last_destination
-from service.dispatch.destination import Destination
-from service.dispatch.secret import SECRET_VARIABLE, Secret, load_secret
 from service.learning.commands import add_commands as add_learning_commands
 from vision.cli import PostOptions, Publish, app, console, run
 from vision.errors import ConfigError
 from vision.site import Camera, Site, load_site
+
+if TYPE_CHECKING:
+    from service.dispatch.delivery import DeliveryReport
 
 EXIT_UNDELIVERED = 1
 
@@ -47,6 +47,9 @@ def post(
 
     Exit code 0: the receiver has everything; 1: something is pending or was refused.
     """
+    from service.dispatch.delivery import deliver, last_destination
+    from service.dispatch.secret import load_secret
+
     url = url or last_destination(folder)
     if url is None:
         raise ConfigError(f"{folder}: say with --url where to post")
@@ -71,8 +74,12 @@ def publisher(options: PostOptions) -> Publish:
     Raises:
         ConfigError: The URL or the secret is missing or wrong.
     """
+    from service.dispatch.delivery import deliver
+    from service.dispatch.destination import Destination
+    from service.dispatch.secret import SECRET_VARIABLE, load_secret
+
     Destination.parse(options.url)
-    secret: Secret | None = load_secret(options.secret_file)
+    secret = load_secret(options.secret_file)
     if secret is None and not options.allow_unsigned:
         raise ConfigError(
             f"--post: no secret to sign with: set {SECRET_VARIABLE}, "
