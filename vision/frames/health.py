@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -614,25 +615,38 @@ def _measure(luma: Luma, rows: int | None, nudge: NDArray[np.float64] | None = N
 
     # The gradient of a step smoothed with sigma s goes with 1/s, that of a wide edge does not
     # depend on s: their ratio is the width of the edges, whatever the light.
-    fine = _gradient(cv2.GaussianBlur(full, (0, 0), 0.7))[2]
-    coarse = _gradient(cv2.GaussianBlur(full, (0, 0), 2.5))[2]
-    edges = _block_reduce(np.maximum, coarse, 2 * _BLOCK)
+    fine = _steepest(cv2.GaussianBlur(full, (0, 0), 0.7), 2 * _BLOCK)
+    edges = _steepest(cv2.GaussianBlur(full, (0, 0), 2.5), 2 * _BLOCK)
     brightness = _block_mean(half, _BLOCK)
     return _Picture(
         structure=structure,
         texture=_block_mean(strength, _BLOCK) / (brightness + np.float32(16)),
         brightness=brightness,
-        sharpness=(_block_reduce(np.maximum, fine, 2 * _BLOCK) / (edges + 0.3)).astype(np.float32),
+        sharpness=(fine / (edges + 0.3)).astype(np.float32),
         edges=edges,
         gradient=float(np.percentile(strength[::2, ::2], 95)),
     )
 
 
 def _gradient(picture: Array) -> tuple[Array, Array, Array]:
-    x = cv2.Scharr(picture, cv2.CV_32F, 1, 0, scale=1 / 32)
-    y = cv2.Scharr(picture, cv2.CV_32F, 0, 1, scale=1 / 32)
+    x, y = _slopes(picture)
     # Not cv2.magnitude: its last bit depends on where in memory the arrays lie.
     return x, y, np.sqrt(x * x + y * y)
+
+
+def _steepest(picture: Array, side: int) -> Array:
+    """Strongest gradient in each block of ``side`` pixels."""
+    x, y = _slopes(picture)
+    x *= x
+    y *= y
+    x += y
+    return np.sqrt(_block_reduce(np.maximum, x, side))
+
+
+def _slopes(picture: Array) -> tuple[Array, Array]:
+    x = cv2.Scharr(picture, cv2.CV_32F, 1, 0, scale=1 / 32)
+    y = cv2.Scharr(picture, cv2.CV_32F, 0, 1, scale=1 / 32)
+    return x, y
 
 
 def _new_reference(picture: _Picture, time_s: float) -> _Reference:
@@ -657,7 +671,7 @@ def _register(picture: _Picture, reference: _Reference, settings: HealthSettings
     )[..., 0]
     energy = cv2.norm(picture.structure) * cv2.norm(reference.structure)
     offsets_x, offsets_y = _offsets(width), _offsets(height)
-    shake = np.hypot(offsets_y[:, None], offsets_x[None, :]) <= settings.shift_share * width
+    shake = _within(width, height, settings.shift_share * width)
     near_y, near_x = np.unravel_index(np.where(shake, surface, -np.inf).argmax(), surface.shape)
     far_y, far_x = np.unravel_index(np.where(shake, -np.inf, surface).argmax(), surface.shape)
     shift = (
@@ -691,6 +705,12 @@ def _block_energy(products: Array, side: int) -> Array:
     lines = interleaved[: rows * side, : 2 * columns * side].reshape(rows, side, -1).sum(1)
     energy: Array = lines.reshape(rows, columns, 2 * side).sum(2)
     return energy
+
+
+@lru_cache(maxsize=16)
+def _within(width: int, height: int, reach: float) -> NDArray[np.bool_]:
+    """``(height, width)``: which places in a circular correlation stand for so short a shift."""
+    return np.asarray(np.hypot(_offsets(height)[:, None], _offsets(width)[None, :]) <= reach)
 
 
 def _offsets(size: int) -> NDArray[np.float64]:
