@@ -138,8 +138,8 @@ def replay(plan: Plan, results: Results) -> None:
 
 def live(plan: Plan, results: Results) -> None:
     """Live cameras: what each costs in processor time at looks every 10 s."""
-    out, cameras = plan.out / "live", plan.of(32, 8)
-    command = ["--footage", str(plan.footage), "--out", str(out), "--cameras", str(cameras)]
+    cameras = plan.of(32, 8)
+    command = ["--footage", str(plan.footage), "--out", str(plan.out), "--cameras", str(cameras)]
     command += ["--minutes", str(plan.of(4, 1)), "--warm-up", "0.5", "--acted", "0", "--files"]
     per_core, resident = [], []
     for _ in range(plan.runs):
@@ -149,7 +149,7 @@ def live(plan: Plan, results: Results) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        figures = json.loads((out / "live_soak.json").read_text("utf-8"))
+        figures = json.loads((plan.out / "live_soak.json").read_text("utf-8"))
         spent_s = sum(figures["processor_s"][one] for one in ("service", "detector", "readers"))
         per_core.append(cameras / (spent_s / (60 * figures["minutes"])))
         resident.append(figures["uss_mib_max"] / cameras)

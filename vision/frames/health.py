@@ -640,7 +640,7 @@ def _steepest(picture: Array, side: int) -> Array:
     x *= x
     y *= y
     x += y
-    return np.sqrt(_block_reduce(np.maximum, x, side))
+    return np.asarray(np.sqrt(_block_reduce(np.maximum, x, side)))
 
 
 def _slopes(picture: Array) -> tuple[Array, Array]:
