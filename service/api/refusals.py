@@ -9,6 +9,7 @@ from service.api.conditional import etag
 from service.api.problem import Problem, invalid, not_found
 from service.cases.claims import ClaimedByOther, NotForReview
 from service.cases.lifecycle import NoSuchCase, StaleCase, StepRefused
+from service.cases.questions import AnsweredAlready, NoSuchQuestion
 from service.cases.review import UndoRefused
 from vision.errors import InputError
 
@@ -27,6 +28,10 @@ def refusals(place: str = "body") -> Iterator[None]:
         yield
     except NoSuchCase:
         raise not_found("case") from None
+    except NoSuchQuestion:
+        raise not_found("verification") from None
+    except AnsweredAlready as answered:
+        raise Problem(409, "answered_already", str(answered)) from None
     except StaleCase as stale:
         raise Problem(
             412, "changed_meanwhile", str(stale), headers={"etag": etag(stale.version)}

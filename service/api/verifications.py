@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from service.api.fields import Id
+from service.api.cases import CaseBody, case_body
+from service.api.fields import Id, Text
+from service.api.idempotency import IdempotencyKey, IdempotentRoute
 from service.api.problem import answers, not_found
-from service.api.security import Reader, TheService
+from service.api.refusals import refusals
+from service.api.security import Reader, TheService, UserReviewer
+from service.cases.questions import Answer, answer
 from service.store.tables import CaseRow, VerificationRow
 from vision.rules.finding import Verification
 
-router = APIRouter(tags=["verification"], responses=answers(401, 403))
+router = APIRouter(tags=["verification"], route_class=IdempotentRoute, responses=answers(401, 403))
 
 MOST = 500
 
@@ -36,6 +40,20 @@ class VerificationBody(BaseModel):
     before_id: str | None = Field(description="Evidence from before")
     after_id: str | None = Field(description="Evidence from after")
     asks_person: bool = Field(description="Somebody has to say how it is")
+
+
+class AnswerForm(BaseModel):
+    """What a person says who was asked."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"result": "gone", "remark": "seen on the spot"}]},
+    )
+
+    result: Answer
+    remark: Annotated[Text, Field(max_length=500)] | None = Field(
+        default=None, description="How they know; stands in the history"
+    )
 
 
 @router.get("/verifications")
@@ -63,6 +81,28 @@ def list_of_case(case_id: Id, service: TheService, _who: Reader) -> list[Verific
         if session.get(CaseRow, case_id) is None:
             raise not_found("case")
         return [_body(row) for row in session.scalars(query)]
+
+
+@router.post("/verifications/{verification_id}/answer", responses=answers(404, 409))
+def post_answer(
+    verification_id: Id,
+    form: AnswerForm,
+    service: TheService,
+    who: UserReviewer,
+    _key: IdempotencyKey = None,
+) -> CaseBody:
+    """Answer what a camera could not settle; the case moves by it. 409 once nobody is asked."""
+    with refusals(), service.database.write() as session:
+        case = answer(
+            session,
+            verification_id,
+            form.result,
+            who.actor,
+            service.clock(),
+            dispatch=service.settings.dispatch,
+            remark=form.remark,
+        )
+        return case_body(case)
 
 
 def _body(row: VerificationRow) -> VerificationBody:

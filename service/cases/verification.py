@@ -357,14 +357,23 @@ def _wanted(session: Session, now: datetime) -> list[tuple[str, str]]:
 
 
 def _gone_by_themselves(session: Session) -> list[str]:
-    """Cases that nobody said to be handled, and of which nothing is seen any more."""
+    """Cases that nobody said to be handled, and of which nothing is seen any more.
+
+    Not those of which a person has said since that they are still there.
+    """
     proposed = exists().where(
         VerificationRow.case_id == CaseRow.id,
         VerificationRow.open.is_(True),
         VerificationRow.result.is_not(None),
     )
+    denied = exists().where(
+        VerificationRow.case_id == CaseRow.id,
+        VerificationRow.result == "still_there",
+        VerificationRow.decided_by.startswith("user:"),
+        VerificationRow.decided_at >= CaseRow.ended_at,
+    )
     query = select(CaseRow.id).where(
-        CaseRow.state.in_(UNHANDLED), CaseRow.ended_at.is_not(None), ~proposed
+        CaseRow.state.in_(UNHANDLED), CaseRow.ended_at.is_not(None), ~proposed, ~denied
     )
     return [
         case_id

@@ -12,6 +12,7 @@ from service.review.pages import (
     quality,
     queue,
     review,
+    second_looks,
     users,
     wall,
     zones,
@@ -19,6 +20,7 @@ from service.review.pages import (
 
 PAGES: tuple[Page, ...] = (
     queue.PAGE,
+    second_looks.PAGE,
     review.PAGE,
     wall.PAGE,
     map.PAGE,

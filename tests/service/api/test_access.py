@@ -79,6 +79,7 @@ ACCESS: dict[str, tuple[Role | str | None, Scope | None]] = {
     "DELETE /api/v1/keys/{key_id}": (ADMIN, None),
     "GET /api/v1/audit": (ADMIN, None),
     "GET /api/v1/verifications": (VIEWER, READ),
+    "POST /api/v1/verifications/{verification_id}/answer": (REVIEWER, None),
     "GET /api/v1/cases/{case_id}/verifications": (VIEWER, READ),
     "GET /api/v1/deliveries": (VIEWER, READ),
     "POST /api/v1/deliveries/{delivery_id}/resend": (SUPERVISOR, None),

@@ -12,12 +12,14 @@ from fastapi.testclient import TestClient
 from posting import SECRET_TEXT
 from serving import Serving
 
+from service.cases.verification import begin
 from service.dispatch import queue
 from service.dispatch.attempt import Attempt, Outcome
+from service.dispatch.platforms import VerificationSettings
 from service.dispatch.queue import Claimed
 from service.dispatch.secret import Secret
 from service.settings import ServiceSettings
-from service.store.tables import CaseRow, Role, Scope
+from service.store.tables import CaseRow, CaseState, Role, Scope, VerificationRow
 
 SECRET = Secret.parse(SECRET_TEXT, named="the test")
 URL = "/api/v1/callbacks"
@@ -238,3 +240,23 @@ def test_verifications_that_ask_a_person_are_listed(serving: Serving, told: str)
     assert client.get("/api/v1/verifications").json() == []
     assert client.get("/api/v1/cases/violation-0/verifications").json() == []
     assert client.get("/api/v1/cases/none/verifications").status_code == 404
+
+
+def test_a_person_who_is_asked_answers_once(serving: Serving, told: str) -> None:
+    with serving.service.database.write() as session:
+        session.get_one(CaseRow, "violation-0").state = CaseState.HANDLED
+        begin(session, "violation-0", "handled", NOW, VerificationSettings())
+    client = serving.user(Role.REVIEWER)
+    (look,) = client.get("/api/v1/verifications").json()
+    path = f"/api/v1/verifications/{look['id']}/answer"
+    early = client.post(path, json={"result": "gone"})
+    assert (early.status_code, early.json()["type"]) == (409, "urn:jiexu:problem:answered_already")
+    with serving.service.database.write() as session:
+        session.get_one(VerificationRow, look["id"]).result = "cannot_see"
+    assert client.post(path, json={"result": "perhaps"}).status_code == 422
+    answer = client.post(path, json={"result": "still_there", "remark": "seen on the spot"})
+    assert (answer.status_code, answer.json()["state"]) == (200, "reopened")
+    assert client.post(path, json={"result": "gone"}).status_code == 409
+    assert (
+        client.post("/api/v1/verifications/none/answer", json={"result": "gone"}).status_code == 404
+    )
