@@ -255,6 +255,7 @@ class ExtensionForm(BaseModel):
 
 Kinds = Annotated[list[Word] | None, Query(alias="kind", max_length=16)]
 CameraOnly = Annotated[Word | None, Query(alias="camera_id", description="This camera only")]
+ZoneOnly = Annotated[Word | None, Query(alias="zone_id", description="Zones of this name only")]
 
 
 @router.post(
@@ -266,6 +267,7 @@ def next_case(
     response: Response,
     kind: Kinds = None,
     camera_id: CameraOnly = None,
+    zone_id: ZoneOnly = None,
     skip: Annotated[
         list[Word] | None,
         Query(max_length=50, description="Cases that are passed over: those that are open already"),
@@ -273,7 +275,7 @@ def next_case(
     _key: IdempotencyKey = None,
 ) -> CaseBody | None:
     """Claim the next candidate: by priority and age, never one that somebody else looks at."""
-    wanted = Wanted(tuple(kind or ()), camera_id)
+    wanted = Wanted(tuple(kind or ()), camera_id, zone_id)
     with service.database.write() as session:
         case = claim_next(
             session,
@@ -295,11 +297,12 @@ def get_queue(
     who: UserReviewer,
     kind: Kinds = None,
     camera_id: CameraOnly = None,
+    zone_id: ZoneOnly = None,
     limit: Annotated[int, Query(ge=0, le=200, description="Most cases under first")] = 20,
 ) -> QueueBody:
     """How many candidates wait, and which come first; none is claimed."""
     now = service.clock()
-    wanted = Wanted(tuple(kind or ()), camera_id)
+    wanted = Wanted(tuple(kind or ()), camera_id, zone_id)
     with service.database.read() as session:
         counts = queue_counts(session, now)
         first = queue_page(session, reviewer_of(who), now, limit, wanted)

@@ -37,11 +37,13 @@ class Wanted:
     Attributes:
         kinds: Any of these kinds.
         camera_id: This camera.
+        zone_id: Zones of this name.
         stages: Any of these stages.
     """
 
     kinds: tuple[str, ...] = ()
     camera_id: str | None = None
+    zone_id: str | None = None
     stages: tuple[Stage, ...] = ()
 
 
@@ -212,6 +214,8 @@ def _waiting(reviewer: Reviewer, at: datetime, wanted: Wanted) -> Select[CaseRow
         query = query.where(func.coalesce(CaseRow.kind, "").in_(wanted.kinds))
     if wanted.camera_id is not None:
         query = query.where(func.coalesce(CaseRow.camera_id, "") == wanted.camera_id)
+    if wanted.zone_id is not None:
+        query = query.where(func.coalesce(CaseRow.zone_id, "") == wanted.zone_id)
     if wanted.stages:
         query = query.where(CaseRow.stage.in_(wanted.stages))
     return query.order_by(CaseRow.queue_at, CaseRow.id)

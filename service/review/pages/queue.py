@@ -1,8 +1,11 @@
-"""The queue: what waits for review, most urgent first, as it changes."""
+"""The queue: what waits for review, most urgent first, as it changes.
+
+What it is narrowed to stands in its address: a reload and a shared link show the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,8 +17,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.cases.claims import QueueCount, Reviewer, Wanted, holder, queue_counts, queue_page
+from service.cases.questions import count_questions
 from service.review.elements import icon, tag
 from service.review.page import BASE, Page
+from service.review.queue_tabs import CANDIDATES, tabs
+from service.review.repainted import Repainted
 from service.review.visit import Visit
 from service.review.words import age, moment
 from service.store.cameras import camera_of
@@ -34,61 +40,113 @@ class _Row:
 
 
 @dataclass(frozen=True)
+class _Choices:
+    cameras: Mapping[str, str]
+    zones: Mapping[str, Sequence[str]]
+
+    def zones_of(self, camera_id: str | None) -> Sequence[str]:
+        return () if camera_id is None else self.zones.get(camera_id, ())
+
+
+@dataclass(frozen=True)
 class _Queue:
     rows: Sequence[_Row]
     counts: Sequence[QueueCount]
+    questions: int
     now: datetime
 
 
 async def build(visit: Visit) -> None:
     """Put the queue on the page; it follows what happens."""
     query = context.client.request.query_params
-    list_ = _List(visit, query.get("kind"), query.get("camera"))
-    cameras = await visit.ask(Role.VIEWER, lambda: _cameras(visit))
-    list_.filters(cameras)
+    choices = await visit.ask(Role.VIEWER, _choices, visit)
+    list_ = _List(visit, choices, query)
+    list_.filters()
+    shown = Repainted(tag("div", aria_live="polite"), list_.read, list_.draw)
+    list_.changed = shown.again
 
     async def hear(types: frozenset[str]) -> None:
         if any(one.startswith("case.") for one in types):
-            await list_.show.refresh()
+            await shown.again()
 
     # Before the list is read: what happens once it is shown is heard.
     context.client.on_delete(visit.feed.listen(hear))
-    with tag("div", aria_live="polite"):
-        await list_.show()
+    await shown.again()
 
 
 class _List:
-    """The list under its filters."""
+    """The list under its filters.
 
-    def __init__(self, visit: Visit, kind: str | None, camera: str | None) -> None:
+    Attributes:
+        changed: Is called when it is narrowed otherwise.
+    """
+
+    changed: Callable[[], Awaitable[None]]
+
+    def __init__(self, visit: Visit, choices: _Choices, query: Mapping[str, str]) -> None:
         self._visit = visit
+        self._choices = choices
+        kind, camera, zone = (query.get(name) for name in ("kind", "camera", "zone"))
         self._kind = kind if kind in KINDS else None
-        self._camera = camera
+        self._camera = camera if camera in choices.cameras else None
+        self._zone = zone if zone in choices.zones_of(self._camera) else None
 
-    def filters(self, cameras: dict[str, str]) -> None:
-        """What narrows the list."""
+    def filters(self) -> None:
+        """The other list, and what narrows this one."""
         say = self._visit.say
-        every = {"": say("queue.any")}
-        kinds = every | {kind: say.kind(kind) for kind in KINDS}
+        self._tabs = tag("div")
         with tag("div", classes="jx-filters"):
-            self._choice(say("queue.kind"), kinds, self._kind, "_kind")
-            self._choice(say("queue.camera"), every | cameras, self._camera, "_camera")
+            self._choice("kind", {kind: say.kind(kind) for kind in KINDS}, self._kind)
+            self._choice("camera", self._choices.cameras, self._camera)
+            self._zones = self._choice("zone", self._zone_options(), self._zone)
+        self._free_zones()
 
-    def _choice(self, label: str, options: dict[str, str], value: str | None, name: str) -> None:
+    def _choice(self, name: str, options: Mapping[str, str], value: str | None) -> ui.select:
         async def chosen(change: ValueChangeEventArguments[Any]) -> None:
-            setattr(self, name, change.value or None)
-            await self.show.refresh()
+            await self._narrow(name, change.value or None)
 
-        value = value if value in options else ""
-        select_ = ui.select(options, label=label, value=value, on_change=chosen)
+        say = self._visit.say
+        select_ = ui.select(
+            {"": say("queue.any"), **options},
+            label=say(f"queue.{name}"),
+            value=value or "",
+            on_change=chosen,
+        )
         select_.props("outlined dense options-dense").classes("jx-filter")
+        return select_
 
-    @ui.refreshable_method
-    async def show(self) -> None:
+    async def _narrow(self, name: str, value: str | None) -> None:
+        if getattr(self, f"_{name}") == value:
+            return
+        setattr(self, f"_{name}", value)
+        if name == "camera":
+            self._zone = None
+            self._zones.set_options({"": self._visit.say("queue.any"), **self._zone_options()})
+            self._zones.value = ""
+            self._free_zones()
+        ui.navigate.history.replace(self._address(CANDIDATES))
+        await self.changed()
+
+    def _free_zones(self) -> None:
+        self._zones.enabled = self._camera is not None
+        self._zones.props["hint"] = (
+            "" if self._camera is not None else self._visit.say("queue.zone_hint")
+        )
+
+    def _zone_options(self) -> dict[str, str]:
+        return {zone: zone for zone in self._choices.zones_of(self._camera)}
+
+    async def read(self) -> _Queue:
         """Counts and rows as they are now."""
+        return await self._visit.ask(Role.VIEWER, self._load)
+
+    def draw(self, found: _Queue) -> None:
+        """Show them."""
         visit = self._visit
         say = visit.say
-        found = await visit.ask(Role.VIEWER, self._load)
+        self._tabs.clear()
+        with self._tabs:
+            tabs(visit, CANDIDATES, found.questions)
         with tag("div", classes="jx-cards"):
             for kind, waiting, claimed in _by_kind(found.counts):
                 with tag("div", classes="jx-stat"):
@@ -102,11 +160,14 @@ class _List:
                     tag("strong", str(disputed))
                     tag("span", say("queue.disputed"))
             if visit.may(Role.REVIEWER) and found.rows:
-                with tag("a", classes="jx-primary jx-start", href=self._review()):
+                address = self._address(f"{BASE}/review")
+                with tag("a", classes="jx-primary jx-start", href=address):
                     icon("play_arrow")
                     tag("span", say("queue.start"))
         if not found.rows:
-            tag("p", say("queue.empty"), classes="jx-empty")
+            narrowed = self._kind or self._camera
+            text = "queue.none_such" if narrowed and found.counts else "queue.empty"
+            tag("p", say(text), classes="jx-empty")
             return
         with tag("table", classes="jx-table"):
             with tag("thead"), tag("tr"):
@@ -125,7 +186,7 @@ class _List:
                 colour = kind.colour if kind else "gray"
                 tag("span", classes="jx-dot", style=f"background:{colour}")
                 if self._visit.may(Role.REVIEWER):
-                    tag("a", say.kind(case.kind), href=self._review(case.id))
+                    tag("a", say.kind(case.kind), href=self._address(f"{BASE}/review", case.id))
                 else:
                     tag("span", say.kind(case.kind))
                 if case.experimental:
@@ -145,17 +206,23 @@ class _List:
                 elif case.stage != Stage.FIRST:
                     tag("span", say(f"stage.{case.stage}"), classes="jx-chip jx-chip-bad")
 
-    def _review(self, case_id: str | None = None) -> str:
-        wanted = {"case": case_id, "kind": self._kind, "camera": self._camera}
+    def _address(self, page: str, case_id: str | None = None) -> str:
+        """A page narrowed as this one is."""
+        wanted = {
+            "case": case_id,
+            "kind": self._kind,
+            "camera": self._camera,
+            "zone": self._zone,
+        }
         query = urlencode({key: value for key, value in wanted.items() if value})
-        return f"{BASE}/review" + (f"?{query}" if query else "")
+        return f"{page}?{query}" if query else page
 
     def _load(self) -> _Queue:
         service = self._visit.service
         now = service.clock()
         principal = self._visit.principal
         reviewer = Reviewer(principal.actor, principal.may(Role.SUPERVISOR, None))
-        wanted = Wanted(kinds=(self._kind,) if self._kind else (), camera_id=self._camera)
+        wanted = Wanted((self._kind,) if self._kind else (), self._camera, self._zone)
         with service.database.read() as session:
             cases = queue_page(session, reviewer, now, SHOWN, wanted)
             names = _names(session, {case.camera_id for case in cases})
@@ -163,7 +230,7 @@ class _List:
                 _Row(case, names.get(case.camera_id, case.camera_id), holder(case, now))
                 for case in cases
             ]
-            return _Queue(rows, queue_counts(session, now), now)
+            return _Queue(rows, queue_counts(session, now), count_questions(session), now)
 
 
 def _by_kind(counts: Sequence[QueueCount]) -> list[tuple[str, int, int]]:
@@ -179,10 +246,19 @@ def _names(session: Session, ids: set[str]) -> dict[str, str]:
     return {row.id: camera_of(row).name or row.id for row in rows}
 
 
-def _cameras(visit: Visit) -> dict[str, str]:
+def _choices(visit: Visit) -> _Choices:
+    """What narrows the list: zones that are drawn, and those in which something waits."""
+    waiting = select(CaseRow.camera_id, CaseRow.zone_id).where(CaseRow.queue_at.is_not(None))
     with visit.service.database.read() as session:
         rows = session.scalars(select(CameraRow).order_by(CameraRow.id)).all()
-    return {row.id: camera_of(row).name or row.id for row in rows}
+        cameras = {row.id: camera_of(row) for row in rows}
+        zones = {id_: {zone.id for zone in camera.zones} for id_, camera in cameras.items()}
+        for camera_id, zone_id in session.execute(waiting.distinct()):
+            zones.setdefault(camera_id, set()).add(zone_id)
+        return _Choices(
+            cameras={id_: cameras[id_].name or id_ if id_ in cameras else id_ for id_ in zones},
+            zones={id_: sorted(found) for id_, found in zones.items()},
+        )
 
 
 PAGE = Page("/queue", "queue", "inbox", Role.VIEWER, build)

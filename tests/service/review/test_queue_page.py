@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,52 @@ def test_new_candidates_appear_and_decided_ones_go(
     expect(page.locator(f".jx-desk[data-case='{second}']")).to_be_visible()
     page.keyboard.press("c")
     expect(page.locator(f".jx-desk[data-case='{first}']")).to_be_visible()
+
+
+def test_what_the_queue_is_narrowed_to_stands_in_its_address(
+    reviewer: BrowserContext, pages: ServedPages, tmp_path: Path
+) -> None:
+    (here,) = queue_candidates(pages.database, pages.files, tmp_path, 1, camera_id="market")
+    (there,) = queue_candidates(pages.database, pages.files, tmp_path, 1, camera_id="market")
+    with pages.database.write() as session:
+        zone = session.get_one(CaseRow, here).zone_id
+    page = reviewer.new_page()
+    page.goto("/ui/queue")
+    expect(page.locator(f"tr[data-case='{there}']")).to_be_visible()
+    expect(page.locator(".q-field--disabled")).to_contain_text("Choose a camera first")
+    page.get_by_label("Camera").click()
+    page.get_by_role("option", name="market").click()
+    page.get_by_label("Zone").click()
+    page.get_by_role("option", name=zone).click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page).to_have_url(f"{pages.url}/ui/queue?camera=market&zone={zone}")
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_have_attribute("data-case", here)
+    page.get_by_role("link", name="Start reviewing").click()
+    expect(page.locator(f".jx-desk[data-case='{here}'][data-ready='1']")).to_be_visible()
+    page.goto("/ui/queue?camera=nowhere&kind=nothing&zone=none")
+    expect(page.locator(f"tr[data-case='{there}']")).to_be_visible()
+
+
+def test_many_changes_at_once_leave_each_case_in_one_row(
+    reviewer: BrowserContext, pages: ServedPages, tmp_path: Path
+) -> None:
+    page = reviewer.new_page()
+    page.goto("/ui/queue?kind=construction_dust")
+    kind = {"kind": "construction_dust"}
+    with ThreadPoolExecutor(3) as pool:
+        for number in range(9):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            pool.submit(queue_candidates, pages.database, pages.files, folder, 1, **kind)
+        for name in ("All", "Construction dust"):
+            page.get_by_label("Kind").click()
+            page.get_by_role("option", name=name, exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(9)
+    page.wait_for_timeout(1500)
+    expect(page.locator("tbody tr")).to_have_count(9)
+    expect(page.locator("table")).to_have_count(1)
 
 
 def test_viewers_read_the_queue_and_cannot_review(
