@@ -7,7 +7,7 @@ hold brings its case back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -87,7 +87,8 @@ class Fault:
     """Why something did not hold.
 
     Attributes:
-        word: ``stale``, ``claimed``, ``not_for_review``, ``too_late``, ``invalid`` or ``gone``.
+        word: ``stale``, ``claimed``, ``not_for_review``, ``too_late``, ``invalid``, ``gone`` or
+            ``other_tab``.
         case: The case as it is now, if the reviewer may go on with it.
     """
 
@@ -102,14 +103,24 @@ class Desk:
     Attributes:
         visit: Who reviews.
         wanted: Which candidates they want.
-        held: Ids of the cases that are claimed for them, in the order of the screen.
+        is_there: Whether a browser has it open.
         passed: Ids of those that they passed over.
     """
 
     visit: Visit
     wanted: Wanted = field(default_factory=Wanted)
-    held: list[str] = field(default_factory=list)
+    is_there: Callable[[], bool] = lambda: True
     passed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._desks = self.visit.desks
+        self._actor = self.visit.principal.actor
+        self._seat = self._desks.sit(self._actor, self.is_there)
+
+    @property
+    def held(self) -> list[str]:
+        """Ids of the cases that are claimed for it, in the order of the screen."""
+        return self._seat.held
 
     @property
     def rules(self) -> ReviewRules:
@@ -122,28 +133,32 @@ class Desk:
         found = []
         while len(self.held) < enough:
             now = self.visit.service.clock()
-            with self.visit.service.database.write() as session:
-                skip = {*self.held, *self.passed}
-                case = claim_next(
-                    session, reviewer, now, self.rules.lease_s, self.wanted, skip=skip
-                )
-                if case is None:
-                    break
-                found.append(brief_of(session, case, self.visit, now))
-            self.held.append(case.id)
+            with self._desks.turn(self._actor):
+                skip = {*self.held, *self.passed, *self._elsewhere()}
+                with self.visit.service.database.write() as session:
+                    case = claim_next(
+                        session, reviewer, now, self.rules.lease_s, self.wanted, skip=skip
+                    )
+                    if case is None:
+                        break
+                    found.append(brief_of(session, case, self.visit, now))
+                self.held.append(case.id)
         return found
 
     def take(self, case_id: str) -> dict[str, Any] | Fault:
         """Claim one case that someone wants to see."""
         reviewer, now = self._reviewer(), self.visit.service.clock()
-        try:
-            with self.visit.service.database.write() as session:
-                case = claim(session, case_id, reviewer, now, self.rules.lease_s)
-                brief = brief_of(session, case, self.visit, now)
-        except JiexuError as error:
-            return Fault(_word(error))
-        if case_id not in self.held:
-            self.held.insert(0, case_id)
+        with self._desks.turn(self._actor):
+            if case_id in self._elsewhere():
+                return Fault("other_tab")
+            try:
+                with self.visit.service.database.write() as session:
+                    case = claim(session, case_id, reviewer, now, self.rules.lease_s)
+                    brief = brief_of(session, case, self.visit, now)
+            except JiexuError as error:
+                return Fault(_word(error))
+            if case_id not in self.held:
+                self.held.insert(0, case_id)
         return brief
 
     def decide(self, message: DecisionMessage) -> Fault | None:
@@ -213,9 +228,13 @@ class Desk:
         self._release(case_ids)
 
     def close(self) -> None:
-        """Give everything back to the others."""
-        held, self.held = self.held, []
-        self._release(held)
+        """Give everything back to the others, save what the reviewer has in another tab."""
+        held = list(self.held)
+        self.held.clear()
+        with self._desks.turn(self._actor):
+            self._desks.leave(self._actor, self._seat)
+            kept = self._desks.still_held(self._actor, self._seat)
+            self._release([one for one in held if one not in kept])
 
     def alike(self, message: CaseMessage) -> list[dict[str, Any]]:
         """Candidates of the same kind in the same zone, claimed to be decided at once.
@@ -223,13 +242,16 @@ class Desk:
         ``looks`` of each says how it looks beside the one on the screen.
         """
         reviewer, now = self._reviewer(), self.visit.service.clock()
-        with self.visit.service.database.write() as session:
+        with self._desks.turn(self._actor), self.visit.service.database.write() as session:
             shown = session.get(CaseRow, message.id)
             if shown is None:
                 return []
             found = []
+            elsewhere = self._elsewhere()
             for one in alike(session, shown):
                 case = one.case
+                if case.id in elsewhere:
+                    continue
                 if case.id not in self.held:
                     try:
                         claim(session, case.id, reviewer, now, self.rules.lease_s)
@@ -267,6 +289,10 @@ class Desk:
         with self.visit.service.database.read() as session:
             counts = queue_counts(session, self.visit.service.clock())
         return sum(count.waiting for count in counts)
+
+    def _elsewhere(self) -> frozenset[str]:
+        """What the reviewer has open in other tabs."""
+        return self._desks.elsewhere(self._actor, self._seat)
 
     def _reviewer(self) -> Reviewer:
         principal = self.visit.allow(Role.REVIEWER)

@@ -12,6 +12,7 @@ from nicegui import ui
 from service.api.problem import add_handlers
 from service.context import Service
 from service.review import entry
+from service.review.desks import Desks
 from service.review.feed import Feed
 from service.review.page import BASE
 from service.review.pages import PAGES
@@ -30,6 +31,7 @@ def add_pages(app: FastAPI, service: Service) -> None:
     """
     page_app.state.service = service
     page_app.state.feed = Feed(service)
+    page_app.state.desks = Desks()
     add_handlers(page_app)
     page_app.include_router(entry.router)
     page_app.add_static_files(

@@ -74,8 +74,8 @@ def visit_of(request: Request) -> Visit | None:
     with service.database.read() as session:
         preferences = load_preferences(session, principal.user_id)
     say = wording(preferences.language or language_of(request))
-    feed = request.app.state.feed
-    return Visit(service, token, principal, preferences, say, origin_of(request), feed)
+    feed, desks = request.app.state.feed, request.app.state.desks
+    return Visit(service, token, principal, preferences, say, origin_of(request), feed, desks)
 
 
 def language_of(request: Request) -> Language:

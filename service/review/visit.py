@@ -12,6 +12,7 @@ from service import audit
 from service.auth import logins
 from service.auth.principal import Principal
 from service.context import Service
+from service.review.desks import Desks
 from service.review.feed import Feed
 from service.review.preferences import Preferences
 from service.review.wording import Wording
@@ -45,6 +46,7 @@ class Visit:
         say: The texts of their language.
         origin: Where the page was asked for from, for the audit.
         feed: Tells what happens while the page is open.
+        desks: What reviewers have open.
     """
 
     service: Service
@@ -54,6 +56,7 @@ class Visit:
     say: Wording
     origin: audit.Origin
     feed: Feed
+    desks: Desks
 
     def may(self, role: Role) -> bool:
         """Whether the user had at least this role when the page was opened."""

@@ -62,10 +62,12 @@ class _LetGo(BaseModel):
 
 
 async def build(visit: Visit) -> None:
-    """Put the case screen on the page; ``?kind=``, ``?camera=`` and ``?case=`` narrow it."""
+    """Put the case screen on the page; ``?kind=``, ``?camera=`` and ``?zone=`` narrow it."""
     query = context.client.request.query_params
     kinds = tuple(kind for kind in query.getlist("kind") if kind in KINDS)
-    desk = Desk(visit, Wanted(kinds=kinds, camera_id=query.get("camera") or None))
+    wanted = Wanted(kinds, query.get("camera") or None, query.get("zone") or None)
+    client = context.client
+    desk = Desk(visit, wanted, is_there=lambda: client.has_socket_connection)
     screen = CaseScreen(visit)
     told = _Told(desk, screen, query.get("case"))
     context.client.on_delete(visit.feed.listen(told.hear))

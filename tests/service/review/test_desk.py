@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from service.context import Service
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import Signer
 from service.review.desk import AHEAD, CaseMessage, DecisionMessage, Desk, Fault
+from service.review.desks import Desks
 from service.review.feed import Feed
 from service.review.preferences import Preferences
 from service.review.visit import LoggedOutError, NotAllowedError, Visit
@@ -41,6 +43,7 @@ def service(database: Database, clock: FakeClock, tmp_path: Path) -> Service:
 @pytest.fixture
 def desk(service: Service) -> MakeDesk:
     """Makes the desk of a user who logged in."""
+    desks = Desks()
 
     def make(name: str, role: Role = Role.REVIEWER) -> Desk:
         with service.database.write() as session:
@@ -61,6 +64,7 @@ def desk(service: Service) -> MakeDesk:
                 wording(Language.EN),
                 audit.NOWHERE,
                 Feed(service),
+                desks,
             )
         )
 
@@ -93,6 +97,51 @@ def test_two_desks_share_the_queue_and_never_a_case(
     assert second == ids[AHEAD:]
     one.close()
     assert [brief["id"] for brief in two.fill()] == ids[: AHEAD - len(second)]
+
+
+def test_two_tabs_of_one_reviewer_share_no_case(
+    service: Service, desk: MakeDesk, tmp_path: Path
+) -> None:
+    ids = put(service, tmp_path, AHEAD + 4)
+    first = desk("one")
+    second = Desk(first.visit)
+    assert [brief["id"] for brief in first.fill()] == ids[:AHEAD]
+    assert [brief["id"] for brief in second.fill()] == ids[AHEAD:]
+    told = second.take(ids[0])
+    assert isinstance(told, Fault)
+    assert told.word == "other_tab"
+    assert second.alike(CaseMessage(id=ids[AHEAD])) != []
+    assert not set(second.held) & set(first.held)
+    second.close()
+    assert len(desk("two").fill()) == 4, "only what the closed tab had is given back"
+
+
+def test_a_page_that_is_loaded_again_finds_its_cases(
+    service: Service, desk: MakeDesk, tmp_path: Path
+) -> None:
+    ids = put(service, tmp_path, 3)
+    left = desk("one")
+    left.fill()
+    browser = {"is there": False}
+    gone = Desk(left.visit, is_there=lambda: browser["is there"])
+    left.close()
+    gone.fill()
+    again = Desk(left.visit)
+    assert [brief["id"] for brief in again.fill()] == ids
+    gone.close()
+    assert desk("two").fill() == [], "the page that was left took nothing from the new one"
+
+
+def test_tabs_that_fill_at_once_share_no_case(
+    service: Service, desk: MakeDesk, tmp_path: Path
+) -> None:
+    put(service, tmp_path, 2 * AHEAD)
+    first = desk("one")
+    tabs = [first, Desk(first.visit)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(Desk.fill, tabs))
+    held = [case_id for tab in tabs for case_id in tab.held]
+    assert len(held) == len(set(held)) == 2 * AHEAD
 
 
 def test_what_is_shown_is_all_that_a_reviewer_decides_by(
