@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from service.api.problem import faults_of
 from service.review.wording import Wording
 from vision.zones import Purpose, Zone
 
 ZoneDocument = dict[str, Any]
 MOST_UNDONE = 200
-
-FURTHER = ("schedule", "permits", "gates")
-"""Settings of a zone that are written as in the site file."""
 
 _SAID = {
     "crosses itself": "zone_fault.crosses",
@@ -27,8 +23,35 @@ _SAID = {
     "should match pattern": "zone_fault.id",
     "at least 1 character": "zone_fault.id",
     "stages must begin one after the other": "zone_fault.stages",
+    "is no time": "zone_fault.time",
+    "expected a time": "zone_fault.time",
+    "from and to are the same": "zone_fault.same_times",
+    "cannot open at 24:00": "zone_fault.late",
+    "until lies before from": "zone_fault.dates",
+    "valid date": "zone_fault.date",
+    "at least 1 item": "zone_fault.no_days",
+    "to must be greater than from": "zone_fault.gate",
+    "two permits are called": "zone_fault.same_permit",
+    "a privacy zone is masked": "zone_fault.privacy",
+    "permits: only for": "zone_fault.only_vending",
+    "gates: only for": "zone_fault.only_hoarding",
+    "length_m: only for": "zone_fault.only_hoarding",
+    "stages: only for": "zone_fault.only_site",
 }
 """What validation says, and the text for it."""
+
+
+@dataclass(frozen=True)
+class ZoneFault:
+    """What is wrong with a zone.
+
+    Attributes:
+        path: Where in its settings; empty for the zone as a whole.
+        text: What, in the language of the page.
+    """
+
+    path: tuple[str | int, ...]
+    text: str
 
 
 class Draft:
@@ -99,14 +122,14 @@ class Draft:
         self.version = version
         self._saved = self.zones
 
-    def faults(self, say: Wording) -> list[list[str]]:
+    def faults(self, say: Wording) -> list[list[ZoneFault]]:
         """What is wrong with each zone, by the rules of the API."""
         ids = [zone.get("id") for zone in self.zones]
         found = []
         for zone in self.zones:
             wrong = _faults(zone, say)
             if ids.count(zone.get("id")) > 1:
-                wrong.append(say("zone_fault.twice"))
+                wrong.append(ZoneFault((), say("zone_fault.twice")))
             found.append(wrong)
         return found
 
@@ -128,42 +151,36 @@ def with_settings(zone: ZoneDocument, **settings: Any) -> ZoneDocument:
     return {
         name: value
         for name, value in changed.items()
-        if value not in (None, "", [], ()) or name == "id"
+        if value not in (None, "", [], (), {}) or name == "id"
     }
 
 
-def further_text(zone: ZoneDocument) -> str:
-    """Schedule, permits and gates of a zone, as they stand in a site file."""
-    given = {name: zone[name] for name in FURTHER if name in zone}
-    return yaml.safe_dump(given, allow_unicode=True, sort_keys=False) if given else ""
-
-
-def with_further(zone: ZoneDocument, text: str) -> ZoneDocument:
-    """A zone with schedule, permits and gates as they stand in a text.
-
-    Raises:
-        ValueError: It is no YAML, or names other settings.
-    """
-    try:
-        given = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = "" if mark is None else f"line {mark.line + 1}: "
-        raise ValueError(f"{where}{getattr(error, 'problem', None) or 'no YAML'}") from None
-    if not isinstance(given, dict) or not set(given) <= set(FURTHER):
-        raise ValueError(f"only {', '.join(FURTHER)}")
-    return with_settings(zone, **{name: given.get(name) for name in FURTHER})
-
-
-def _faults(zone: ZoneDocument, say: Wording) -> list[str]:
+def _faults(zone: ZoneDocument, say: Wording) -> list[ZoneFault]:
     try:
         Zone.model_validate(zone)
     except ValidationError as error:
-        told = []
-        for fault in faults_of(error.errors()):
-            key = next((key for part, key in _SAID.items() if part in fault.message), None)
-            text = f"{fault.field}: {fault.message}" if key is None else say.texts[key]
-            if text not in told:
-                told.append(text)
+        told: list[ZoneFault] = []
+        for one in error.errors():
+            fault = ZoneFault(one["loc"], _text(one["loc"], one["msg"], say))
+            # Of points it is enough to say once what is wrong.
+            if fault not in told and not (one["loc"][:1] == ("points",) and _has(told, fault)):
+                told.append(fault)
         return told
     return []
+
+
+def _has(told: Sequence[ZoneFault], fault: ZoneFault) -> bool:
+    return any(one.text == fault.text for one in told)
+
+
+def _text(path: tuple[str | int, ...], message: str, say: Wording) -> str:
+    key = next((key for part, key in _SAID.items() if part in message), None)
+    if path[:1] == ("permits",) and path[-1:] == ("id",):
+        key = "zone_fault.permit_id"
+    elif path[-1:] in (("from",), ("until",)) and "date" in message:
+        key = "zone_fault.date"
+    if key is not None:
+        return say.texts[key]
+    where = ".".join(str(step) for step in path)
+    plain = message.removeprefix("Value error, ")
+    return f"{where}: {plain}" if where else plain

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Response
 from nicegui import context, ui
@@ -17,12 +18,14 @@ from service.api.middleware import PREFIX
 from service.api.problem import Problem
 from service.review.asking import ask, button, refusals
 from service.review.components.zone_canvas import Points, ZoneCanvas
-from service.review.drawing import Draft, further_text, rounded, with_further, with_settings
+from service.review.drawing import Draft, ZoneDocument, rounded, with_settings
 from service.review.elements import icon_button, tag
 from service.review.page import Page
 from service.review.regularly import regularly
+from service.review.schedule_form import gate_form, permit_form, schedule_form
 from service.review.visit import Visit
 from service.review.what_if import WhatIf
+from service.review.zone_fields import ZoneFields
 from service.store.cameras import camera_of
 from service.store.tables import CameraRow, Role
 from vision.check import COLOURS
@@ -93,6 +96,7 @@ class _Editor:
     drawing: Purpose | None = None
     told_version: int = 0
     faults: list[ui.element] = field(default_factory=list)
+    fields: ZoneFields | None = None
 
     def build(self) -> None:
         """Put bar, picture and list on the page."""
@@ -161,7 +165,7 @@ class _Editor:
     def _all(self) -> None:
         """Show everything anew."""
         self.list.clear()
-        self.faults = []
+        self.faults, self.fields = [], None
         with self.list:
             if not self.draft.zones:
                 tag("p", self.visit.say("zones.none"), classes="jx-hint")
@@ -173,10 +177,13 @@ class _Editor:
         """Show what changes with each stroke; fields keep what is being typed."""
         say, draft = self.visit.say, self.draft
         faults = draft.faults(say)
-        for place, wrong in zip(self.faults, faults, strict=True):
+        for index, (place, wrong) in enumerate(zip(self.faults, faults, strict=True)):
+            texts = [one.text for one in wrong]
+            if index == self.selected and self.fields is not None:
+                texts = self.fields.show(wrong)
             place.clear()
             with place:
-                for text in wrong:
+                for text in dict.fromkeys(texts):
                     tag("p", text, classes="jx-zone-fault", role="alert")
         self.canvas.show(
             [
@@ -246,10 +253,36 @@ class _Editor:
             length.props("outlined dense").on("change", lambda: put(length_m=length.value), [])
         if zone["purpose"] in _STAGED:
             self._stages(index, zone)
-        further = ui.textarea(say("zones.further"), value=further_text(zone))
-        further.props("outlined dense autogrow input-class=jx-code").on(
-            "change", lambda: self._further(index, further), []
-        )
+        self._forms(index, zone)
+
+    def _forms(self, index: int, zone: ZoneDocument) -> None:
+        """Hours, permits and gates, as far as the zone may have them or has them."""
+        say = self.visit.say
+
+        def store(changed: ZoneDocument, anew: bool) -> None:
+            self.draft.put(index, with_settings(changed))
+            if anew:
+                self._all()
+            else:
+                self._refresh()
+
+        fields = self.fields = ZoneFields(lambda: self.draft.zones[index], store)
+        zone_info = ZoneInfo(self.visit.service.settings.timezone)
+        today = self.visit.service.clock().astimezone(zone_info).date()
+        purpose = zone["purpose"]
+        if purpose != Purpose.PRIVACY or "schedule" in zone:
+            with tag("fieldset", classes="jx-options"):
+                tag("legend", say("zones.hours"))
+                schedule_form(fields, say, ("schedule",), today)
+        if purpose == Purpose.PERMITTED_VENDING or "permits" in zone:
+            with tag("fieldset", classes="jx-options"):
+                tag("legend", say("zones.permits"))
+                permit_form(fields, say, today)
+                fields.beside("permits")
+        if purpose == Purpose.HOARDING_LINE or "gates" in zone:
+            with tag("fieldset", classes="jx-options"):
+                tag("legend", say("zones.gates"))
+                gate_form(fields, say)
 
     def _stages(self, index: int, zone: dict[str, Any]) -> None:
         say = self.visit.say
@@ -291,17 +324,9 @@ class _Editor:
             which.props["aria-label"] = say("zones.stage")
             first = ui.input(value=stage["from"]).props("outlined dense type=date")
             first.props["aria-label"] = say("zones.from")
-            first.on("change", lambda: change({**stage, "from": first.value}), [])
+            # A day that is picked is told as changed before it is told as the field's value.
+            first.on("change", lambda event: change({**stage, "from": event.args}))
             icon_button("close", say("zones.remove_stage"), change)
-
-    def _further(self, index: int, text: ui.textarea) -> None:
-        try:
-            self.draft.put(index, with_further(self.draft.zones[index], text.value))
-        except ValueError as error:
-            text.props["error"], text.props["error-message"] = True, str(error)
-            return
-        text.props["error"] = False
-        self._refresh()
 
     def _draw(self, purpose: Purpose) -> None:
         self.drawing, self.selected = purpose, None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.review.drawing import Draft, further_text, with_further, with_settings
+from service.review.drawing import Draft, with_settings
 from service.review.wording import Language, wording
 from vision.zones import Purpose, Zone
 
@@ -68,26 +68,37 @@ def test_stored_zones_are_changed_no_more() -> None:
         ({"id": "", "purpose": "footway", "points": SQUARE}, "letters, digits"),
         ({"id": "a b", "purpose": "footway", "points": SQUARE}, "letters, digits"),
         ({"id": "bays", "purpose": "footway", "points": SQUARE}, "Another zone"),
-        ({"id": "a", "purpose": "footway", "points": SQUARE, "length_m": 3}, "length_m: only for"),
+        ({"id": "a", "purpose": "footway", "points": SQUARE, "length_m": 3}, "hoarding lines only"),
     ],
 )
 def test_a_fault_is_told_at_its_zone(zone: dict[str, object], told: str) -> None:
     faults = Draft(1, [*draft().zones, zone]).faults(SAY)
-    assert any(told in text for text in faults[1]), faults
+    assert any(told in one.text for one in faults[1]), faults
 
 
-def test_schedule_and_permits_are_written_as_in_the_site_file() -> None:
-    zone = {"id": "market", "purpose": "permitted_vending", "points": SQUARE}
-    text = "schedule:\n  windows:\n  - {days: mon-fri, from: '17:30', to: '22:00'}\n"
-    changed = with_further(zone, text)
-    assert Draft(1, [changed]).faults(SAY) == [[]]
-    assert with_further(zone, further_text(changed)) == changed
-    assert with_further(changed, "") == zone
-    for wrong in ("points: []", "- 1", "schedule: [", "schedule: {windows: [{}]}"):
-        try:
-            assert Draft(1, [with_further(zone, wrong)]).faults(SAY) != [[]]
-        except ValueError as error:
-            assert str(error)
+MARKET = {"id": "market", "purpose": "permitted_vending", "points": SQUARE}
+HOURS = {"days": ["mon"], "from": "17:30", "to": "22:00"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "told"),
+    [
+        ({"schedule": {"windows": [HOURS, {**HOURS, "from": "25:00"}]}}, (1, "from"), "no time"),
+        ({"schedule": {"windows": [{**HOURS, "to": "17:30"}]}}, (0,), "whole day"),
+        ({"schedule": {"windows": [{**HOURS, "days": []}]}}, (0, "days"), "at least one day"),
+        ({"schedule": {"from": "2026-05-04", "until": "2026-05-01"}}, (), "before the first"),
+        ({"schedule": {"from": "soon"}}, ("from",), "no date"),
+        ({"permits": [{"id": ""}]}, (0, "id"), "needs a number"),
+        ({"permits": [{"id": "P-1", "until": "x"}]}, (0, "until"), "no date"),
+        ({"permits": [{"id": "P-1"}, {"id": "P-1"}]}, (), "the same number"),
+    ],
+)
+def test_what_is_wrong_with_hours_and_permits_names_its_field(
+    settings: dict[str, object], path: tuple[object, ...], told: str
+) -> None:
+    (fault,) = Draft(1, [{**MARKET, **settings}]).faults(SAY)[0]
+    assert fault.path[len(fault.path) - len(path) :] == path
+    assert told in fault.text
 
 
 @given(st.lists(st.sampled_from(["add", "move", "remove", "undo", "redo"]), max_size=30))

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from served_pages import ServedPages
 
 from service.store.cameras import add_camera, camera_of, change_camera
@@ -156,6 +156,60 @@ def test_what_is_wrong_is_told_at_the_zone_and_cannot_be_saved(editor: Page) -> 
     editor.get_by_role("button", name="Undo").click()
     editor.get_by_role("button", name="Undo").click()
     expect(editor.get_by_role("article")).to_have_count(1)
+
+
+def test_hours_and_permits_have_fields_with_what_is_wrong_beside_them(
+    editor: Page, pages: ServedPages
+) -> None:
+    choose_purpose(editor, "Permitted vending")
+    editor.get_by_role("button", name="Put one in the middle").click()
+    card = editor.get_by_role("article").filter(has_text="permitted_vending")
+    hours = card.get_by_role("group", name="When it holds")
+    expect(hours).to_contain_text("At all hours.")
+    hours.get_by_role("button", name="Add hours").click()
+    for day in ("Sat", "Sun"):
+        hours.get_by_role("button", name=day).click()
+    fill(hours.get_by_label("From", exact=True).first, "17:30")
+    fill(hours.get_by_label("To", exact=True), "25:00")
+    expect(hours.get_by_role("alert")).to_have_text(
+        "This is no time. Write it as 17:30, up to 24:00."
+    )
+    expect(editor.get_by_role("button", name="Save")).to_be_disabled()
+    fill(hours.get_by_label("To", exact=True), "22:00")
+    expect(hours.get_by_role("alert")).to_have_count(0)
+    hours.get_by_role("button", name="Add special days").click()
+    special = hours.get_by_role("group", name="Special days")
+    fill(special.get_by_label("From", exact=True), "2026-10-01")
+    fill(special.get_by_label("Until"), "2026-09-30")
+    expect(special.get_by_role("alert")).to_have_text("The last day lies before the first.")
+    fill(special.get_by_label("Until"), "2026-10-07")
+
+    permits = card.get_by_role("group", name="Permits")
+    permits.get_by_role("button", name="Add a permit").click()
+    fill(permits.get_by_label("Holder"), "Zhang San")
+    fill(permits.get_by_label("Last day"), "2026-12-31")
+    permits.get_by_role("button", name="Add a permit").click()
+    second = permits.get_by_role("group", name="Permit 2")
+    fill(second.get_by_label("Number"), "P-1")
+    expect(card.get_by_role("alert")).to_have_text("Two permits have the same number.")
+    second.get_by_role("button", name="Take permit 2 away").click()
+    editor.get_by_role("button", name="Save").click()
+    expect(editor.get_by_text("hold from now on")).to_be_visible()
+
+    zone = stored(editor, pages).zones[1]
+    assert zone.schedule is not None
+    (window,) = zone.schedule.windows or ()
+    assert window.days == ("mon", "tue", "wed", "thu", "fri")
+    assert (window.opens, window.closes) == (17.5 * 3600, 22 * 3600)
+    (days,) = zone.schedule.special_days
+    assert (str(days.first), str(days.last), days.windows) == ("2026-10-01", "2026-10-07", ())
+    (permit,) = zone.permits
+    assert (permit.id, permit.holder, str(permit.last)) == ("P-1", "Zhang San", "2026-12-31")
+
+
+def fill(field: Locator, text: str) -> None:
+    field.fill(text)
+    field.blur()
 
 
 def test_what_someone_else_drew_is_not_lost(editor: Page, pages: ServedPages) -> None:
