@@ -10,10 +10,11 @@ from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.api.problem import answers, invalid
-from service.api.security import Supervisor, TheService
+from service.api.security import Origin, Supervisor, TheService
 from service.context import Service
 from service.reports.definitions import COUNTS, HOURS_EN, HOURS_ZH, RATES
 from service.reports.figures import Figures
+from service.reports.gallery import MOST_PRINTED, looked_again, printed
 from service.reports.html import write_html
 from service.reports.report import Report, make_report
 from service.reports.window import Window, window_of
@@ -146,10 +147,27 @@ def get_figures(service: TheService, _who: Supervisor, period: Period) -> Report
     responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
 )
 def get_page(
-    service: TheService, _who: Supervisor, period: Period, language: InLanguage = "zh"
+    service: TheService,
+    who: Supervisor,
+    origin: Origin,
+    period: Period,
+    language: InLanguage = "zh",
 ) -> HTMLResponse:
-    """The same as one page that asks nothing of the network."""
-    return HTMLResponse(write_html(_report(service, period), language))
+    """The same as one page that asks nothing of the network, with pictures of before and after.
+
+    Pictures are masked and small; that they are given out is audited.
+    """
+    report = _report(service, period)
+    with service.database.write() as session:
+        places = looked_again(
+            session,
+            report.window,
+            MOST_PRINTED,
+            actor=who.actor,
+            origin=origin,
+            now=service.clock(),
+        )
+    return HTMLResponse(write_html(report, language, printed(places, service.files)))
 
 
 @router.get(

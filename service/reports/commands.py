@@ -10,7 +10,7 @@ import typer
 
 from service.command_line import ConfigOption, settings_of
 from vision.cli import console
-from vision.errors import ConfigError
+from vision.errors import ConfigError, InputError
 from vision.files import write_atomically
 
 report_app = typer.Typer(name="report", help="Figures for supervisors.", no_args_is_help=True)
@@ -28,7 +28,10 @@ def figures(
     """Write figures as a page and as a workbook, and print the rates."""
     from zoneinfo import ZoneInfo
 
+    from service import audit
+    from service.evidence.files import EvidenceFiles, EvidenceStoreError
     from service.reports.definitions import RATES
+    from service.reports.gallery import MOST_PRINTED, looked_again, printed
     from service.reports.html import write_html
     from service.reports.report import make_report
     from service.reports.window import window_of
@@ -49,11 +52,20 @@ def figures(
     database = Database(settings.database_url)
     if not is_current(database):
         raise ConfigError(f"{database.shown}: holds no cases of this version; is it the right one?")
+    now = datetime.now(UTC)
     with database.read() as session:
-        report = make_report(session, window, datetime.now(UTC))
+        report = make_report(session, window, now)
+    with database.write() as session:
+        places = looked_again(
+            session, window, MOST_PRINTED, actor="system", origin=audit.NOWHERE, now=now
+        )
+    try:
+        pairs = printed(places, EvidenceFiles(settings.evidence_root))
+    except EvidenceStoreError as error:
+        raise InputError(f"the place of the evidence does not answer: {error}") from None
     out.mkdir(parents=True, exist_ok=True)
     page, book = (out / f"figures-{window.label}.{ending}" for ending in ("html", "xlsx"))
-    write_atomically(page, write_html(report, chosen))
+    write_atomically(page, write_html(report, chosen, pairs))
     write_atomically(book, write_xlsx(report, chosen))
     words = Wording(chosen)
     for rate in RATES:

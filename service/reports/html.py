@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import jinja2
 
 from service.reports.definitions import COUNTS, RATES
 from service.reports.figures import DIMENSIONS, Dimension
+from service.reports.gallery import PrintedPair
+from service.reports.hot_map import HEIGHT, WIDTH, hot_map
 from service.reports.report import Report
 from service.reports.wording import Language, Wording
 
@@ -30,8 +32,14 @@ COLUMNS = (
 """Counts and rates that stand in the tables of groups."""
 
 
-def write_html(report: Report, language: Language) -> str:
-    """The page."""
+def write_html(report: Report, language: Language, pairs: Sequence[PrintedPair] = ()) -> str:
+    """The page.
+
+    Args:
+        report: What it tells.
+        language: Its language.
+        pairs: Places before and after that it shows.
+    """
     words = Wording(language)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -58,6 +66,9 @@ def write_html(report: Report, language: Language) -> str:
         local=local,
         group=group,
         place=place_text,
+        pairs=pairs,
+        map=hot_map(report.hot_spots),
+        map_size=(WIDTH, HEIGHT),
         largest_band=max([1, *report.overall.rectified.bands]),
     )
 

@@ -34,8 +34,8 @@ from vision.site import CoordSys
 
 SPANS: tuple[Span, ...] = get_args(Span)
 _GREY = "#8795a3"
-_AXIS_PX = 340
-"""Width of the narrowest chart between its ends, for labels that break."""
+_NAME_PX = 104
+"""Width of names beside lying bars; longer ones break between words."""
 _BLUE, _GREEN, _RED = "#2f9cc9", "#3aa655", "#d9605b"
 _MOST_ROWS = 100
 
@@ -178,6 +178,7 @@ class _Figures:
                 (words.figure(id_), [one.counts[id_] for one in kinds.values()], colour)
                 for id_, colour in counts
             ],
+            lying=True,
         )
 
     def _hours(self) -> dict[str, Any]:
@@ -322,7 +323,8 @@ class _Figures:
 
     def _pair(self, pair: Pair) -> None:
         say, words = self.visit.say, self.words
-        is_gone = pair.result == "gone"
+        place = pair.place
+        is_gone = place.result == "gone"
         with tag("figure", classes="jx-pair"):
             with tag("div", classes="jx-pair-pictures"):
                 for link, name in ((pair.before, "gallery.before"), (pair.after, "gallery.after")):
@@ -331,9 +333,9 @@ class _Figures:
                         tag("img", src=link, alt=text, loading="lazy")
                         tag("span", text)
             with tag("figcaption"):
-                tag("b", words.kind(pair.kind))
-                tag("span", self._camera(pair.camera_id))
-                tag("span", local_time(self.visit.service, pair.decided_at))
+                tag("b", words.kind(place.kind))
+                tag("span", self._camera(place.camera_id))
+                tag("span", local_time(self.visit.service, place.decided_at))
                 badge(
                     say("gallery.gone") if is_gone else say("gallery.still_there"),
                     "good" if is_gone else "bad",
@@ -372,33 +374,37 @@ def _place(spot: HotSpot, coord_sys: CoordSys) -> Place | None:
         return None
 
 
-def _bars(names: Sequence[str], series: Sequence[tuple[str, Sequence[int], str]]) -> dict[str, Any]:
-    """Bars side by side."""
+def _bars(
+    names: Sequence[str],
+    series: Sequence[tuple[str, Sequence[int], str]],
+    *,
+    lying: bool = False,
+) -> dict[str, Any]:
+    """Bars side by side; lying ones leave room for long names."""
     line = {"lineStyle": {"color": _GREY, "opacity": 0.35}}
+    label = {"color": _GREY, "fontSize": 11}
+    if lying:
+        label |= {"width": _NAME_PX, "overflow": "break", "interval": 0}
+    else:
+        label |= {"interval": 0 if len(names) < 8 else "auto"}
+    parts = {
+        "type": "category",
+        "data": list(names),
+        "axisLabel": label,
+        "axisLine": line,
+        "inverse": lying,
+    }
+    amounts = {
+        "type": "value",
+        "minInterval": 1,
+        "axisLabel": {"color": _GREY},
+        "splitLine": line,
+    }
     return {
         "tooltip": {"trigger": "axis"},
         "legend": {"top": 0, "textStyle": {"color": _GREY}, "show": len(series) > 1},
-        "xAxis": {
-            "type": "category",
-            "data": list(names),
-            "axisLabel": {
-                "color": _GREY,
-                "fontSize": 11,
-                "interval": 0 if len(names) < 8 else "auto",
-                **(
-                    {"width": _AXIS_PX // len(names), "overflow": "break"}
-                    if 0 < len(names) < 8
-                    else {}
-                ),
-            },
-            "axisLine": line,
-        },
-        "yAxis": {
-            "type": "value",
-            "minInterval": 1,
-            "axisLabel": {"color": _GREY},
-            "splitLine": line,
-        },
+        "xAxis": amounts if lying else parts,
+        "yAxis": parts if lying else amounts,
         "series": [
             {
                 "name": name,
