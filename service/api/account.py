@@ -13,6 +13,7 @@ from starlette.datastructures import URL
 
 from service import audit
 from service.api.fields import Text
+from service.api.middleware import PAGES
 from service.api.problem import Problem, answers
 from service.api.security import COOKIE, Origin, TheService, Viewer
 from service.auth import logins
@@ -147,13 +148,15 @@ def create_first_admin(
     response_class=RedirectResponse,
     responses=answers(404, 502),
 )
-def begin_oidc(service: TheService) -> RedirectResponse:
+def begin_oidc(request: Request, service: TheService) -> RedirectResponse:
     """Go to the OpenID provider to log in there."""
     provider = _provider(service)
     until = int(service.clock().timestamp()) + OIDC_S
     try:
         url, pending = provider.begin(until)
     except OidcError as error:
+        if _is_page(request):
+            return RedirectResponse(f"{PAGES}/login?fault=oidc_away", 303)
         raise Problem(502, "oidc", str(error)) from None
     response = RedirectResponse(url, 302)
     response.set_cookie(
@@ -204,11 +207,18 @@ def finish_oidc(
                 subject="oidc",
                 details={"why": str(error)},
             )
+        if _is_page(request):
+            return RedirectResponse(f"{PAGES}/login?fault=oidc", 303)
         raise Problem(403, "oidc", str(error)) from None
     response = RedirectResponse("/", 302)
     response.delete_cookie(OIDC_COOKIE, path=OIDC_CALLBACK)
     set_login_cookie(login, response, service)
     return response
+
+
+def _is_page(request: Request) -> bool:
+    """Whether a browser shows the answer to a person: then it is a page, not a document."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _begun(request: Request, service: Service, state: str) -> Pending:

@@ -40,7 +40,7 @@ from service.review.wording import Language, Wording, wording
 
 router = APIRouter(include_in_schema=False)
 
-FAULTS = ("wrong", "locked", "token", "name", "password")
+FAULTS = ("wrong", "locked", "token", "name", "password", "oidc", "oidc_away")
 _YEAR_S = 365 * 24 * 3600
 _Field = Annotated[str, Form(max_length=256)]
 

@@ -56,14 +56,17 @@ class ServedPages:
 
 
 @contextmanager
-def serving_pages(folder: Path, **settings: str) -> Iterator[ServedPages]:
+def serving_pages(
+    folder: Path, *, port: int | None = None, **settings: str
+) -> Iterator[ServedPages]:
     """Start the service, and stop it at the end.
 
     Args:
         folder: Data folder.
+        port: Where it listens; a free one without it.
         settings: Further settings, by the names of their variables without ``JIEXU_``.
     """
-    port = free_port()
+    port = port or free_port()
     variables = {f"JIEXU_{name.upper()}": value for name, value in settings.items()}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
