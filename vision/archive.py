@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vision.detect.detections import SIGNATURE_BYTES, Detections
 from vision.errors import InputError
-from vision.observe.look import Health, Look
+from vision.observe.look import Affine, Health, Look
 
 _NAMES = b"jiexu.class_names"
 _TIMEZONE = b"jiexu.timezone"
@@ -165,49 +165,64 @@ def _looks(
     number = {name: i for i, name in enumerate(names)}
     ids = np.array([number[name] for name in classes.dictionary.to_pylist()], np.int64)
     class_id = ids[classes.indices.to_numpy()]
-    appearance = _signatures(things)
-    to_view = (
-        batch["to_view"].to_pylist() if "to_view" in batch.schema.names else [None] * batch.num_rows
+    detections = Detections(
+        xyxy, confidence, class_id, names, derelict, _signatures(things), standing
     )
-    since_epoch_us = batch["timestamp"].cast(pa.int64()).to_pylist()
     rows = zip(
-        *(
-            batch[name].to_pylist()
-            for name in (
-                *("input", "camera_id", "time_s", "width", "height"),
-                *("health", "pose", "inspected"),
-            )
-        ),
-        since_epoch_us,
-        to_view,
-        pairwise(starts),
+        _words(batch["input"]),
+        _words(batch["camera_id"]),
+        *(_numbers(batch[name]) for name in ("time_s", "width", "height", "pose", "inspected")),
+        map(Health, _words(batch["health"])),
+        _numbers(batch["timestamp"].cast(pa.int64())),
+        _registrations(batch),
+        detections.parts(starts),
         strict=True,
     )
-    for input_name, camera_id, time_s, width, height, health, pose, inspected, us, *rest in rows:
-        registration, span = rest
-        part = slice(*span)
+    for (
+        input_name,
+        camera_id,
+        time_s,
+        width,
+        height,
+        pose,
+        inspected,
+        health,
+        since_epoch_us,
+        to_view,
+        found,
+    ) in rows:
         yield (
             input_name,
             Look(
                 camera_id=camera_id,
                 time_s=time_s,
-                timestamp=(_EPOCH + timedelta(microseconds=us)).astimezone(timezone),
+                timestamp=(_EPOCH + timedelta(microseconds=since_epoch_us)).astimezone(timezone),
                 frame_size=(width, height),
-                health=Health(health),
+                health=health,
                 pose=pose,
                 inspected=inspected,
-                detections=Detections(
-                    xyxy[part],
-                    confidence[part],
-                    class_id[part],
-                    names,
-                    derelict[part],
-                    appearance[part],
-                    standing=standing[part],
-                ),
-                to_view=None if registration is None else tuple(registration),
+                detections=found,
+                to_view=to_view,
             ),
         )
+
+
+def _numbers(column: pa.Array) -> list[Any]:
+    """Values of a column that has no nulls."""
+    return list(column.to_numpy(zero_copy_only=False).tolist())
+
+
+def _words(column: pa.Array) -> Iterator[str]:
+    """Values of a column in which few words come again and again."""
+    words = column.dictionary_encode()
+    return map(words.dictionary.to_pylist().__getitem__, words.indices.to_numpy().tolist())
+
+
+def _registrations(batch: pa.RecordBatch) -> list[Affine | None]:
+    """Where the pixels of each look lie in the view."""
+    if "to_view" not in batch.schema.names or batch["to_view"].null_count == batch.num_rows:
+        return [None] * batch.num_rows
+    return [None if one is None else tuple(one) for one in batch["to_view"].to_pylist()]
 
 
 def _signatures(things: pa.StructArray) -> NDArray[np.uint8]:

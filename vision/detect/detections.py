@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -92,6 +93,26 @@ class Detections:
             self.appearance[index],
             self.standing[index],
         )
+
+    def parts(self, starts: Sequence[int]) -> Iterator[Detections]:
+        """Consecutive rows, as views; what was checked for all is not checked for each again.
+
+        Args:
+            starts: First row of each part, and the end of the last.
+        """
+        for first, last in pairwise(starts):
+            rows = slice(first, last)
+            part = object.__new__(Detections)
+            part.__dict__.update(
+                xyxy=self.xyxy[rows],
+                confidence=self.confidence[rows],
+                class_id=self.class_id[rows],
+                names=self.names,
+                derelict=self.derelict[rows],
+                appearance=self.appearance[rows],
+                standing=self.standing[rows],
+            )
+            yield part
 
     def joined(self, other: Detections) -> Detections:
         """These detections and then others; the names of ``other`` begin with these names.

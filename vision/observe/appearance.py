@@ -70,11 +70,11 @@ def packed(cells: NDArray[np.float32], light: Light) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _values(signature: bytes) -> tuple[NDArray[np.int64], float]:
-    """The values of a signature and their length."""
+def _values(signature: bytes) -> tuple[NDArray[np.float64], float]:
+    """The values of a signature, whole numbers, and their length."""
     body = np.frombuffer(signature, np.uint8, offset=1)
-    values = np.column_stack([body >> 4, body & 15]).ravel().astype(np.int64)
-    return values, max(math.sqrt(int(values @ values)), 1.0)
+    values = np.column_stack([body >> 4, body & 15]).ravel().astype(np.float64)
+    return values, max(math.sqrt(float(values @ values)), 1.0)
 
 
 def distance(a: bytes, b: bytes) -> float | None:
@@ -87,7 +87,7 @@ def distance(a: bytes, b: bytes) -> float | None:
     if a[0] != b[0]:
         return None
     (x, x_length), (y, y_length) = _values(a), _values(b)
-    return 1 - int(x @ y) / (x_length * y_length)
+    return 1 - float(x @ y) / (x_length * y_length)
 
 
 class Likeness:
@@ -125,17 +125,17 @@ class Likeness:
 
     def verdict(self, signature: bytes, until_us: int | None = None) -> Verdict:
         """Compare a signature with those kept, or with those taken until some time."""
-        distances = [
-            apart
-            for one in self._kept.get(signature[0], [])
-            if (until_us is None or one.time_us <= until_us)
-            and (apart := distance(one.signature, signature)) is not None
-        ]
-        if not distances:
+        nearest = math.inf
+        for one in reversed(self._kept.get(signature[0], [])):
+            if until_us is not None and one.time_us > until_us:
+                continue
+            apart = distance(one.signature, signature)
+            if apart is not None and apart <= SAME_DISTANCE:
+                return Verdict.SAME
+            if apart is not None and apart < nearest:
+                nearest = apart
+        if nearest == math.inf:
             return Verdict.NEW_LIGHT
-        nearest = min(distances)
-        if nearest <= SAME_DISTANCE:
-            return Verdict.SAME
         return Verdict.OTHER if nearest >= OTHER_DISTANCE else Verdict.UNSURE
 
     def keep(self, signature: bytes, time_us: int) -> None:

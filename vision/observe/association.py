@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from vision.detect.detections import Detections
 from vision.observe.boxes import area, intersection
-from vision.observe.families import FLAT, family_of
+from vision.observe.families import family_of
 from vision.observe.sighting import Box
 
 Votes = tuple[tuple[str, float], ...]
@@ -53,6 +53,11 @@ class Candidate(NamedTuple):
         return -self.rank
 
     @property
+    def is_plain(self) -> bool:
+        """Whether one detection shows it, of which class and confidence are all that is known."""
+        return not self.votes and self.derelict is None and self.appearance is None
+
+    @property
     def all_votes(self) -> Votes:
         """Summed confidence for each class that was given to it, by however many detections."""
         return self.votes or ((self.class_name, self.confidence),)
@@ -60,7 +65,9 @@ class Candidate(NamedTuple):
     @property
     def likeliest(self) -> str:
         """Class with most votes."""
-        return max(self.all_votes, key=lambda vote: vote[1])[0]
+        if not self.votes:
+            return self.class_name
+        return max(self.votes, key=lambda vote: vote[1])[0]
 
 
 Touch = tuple[int, int, float]
@@ -84,17 +91,21 @@ def candidates(detections: Detections, merge_iou: float, min_confidence: float) 
         Candidates by falling confidence; the same whatever the order of the detections.
     """
     names, families = detections.names, _families(detections.names)
+    new = tuple.__new__  # A named tuple's own constructor costs twice as much.
     found = [
-        Candidate(-confidence, families[class_id], names[class_id], (x1, y1, x2, y2), row)
-        for row, ((x1, y1, x2, y2), confidence, class_id) in enumerate(
+        new(
+            Candidate,
+            (-confidence, families[class_id], names[class_id], box, row, (), None, None),
+        )
+        for row, (box, confidence, class_id) in enumerate(
             zip(
-                detections.xyxy.tolist(),
+                map(tuple, detections.xyxy.tolist()),
                 detections.confidence.tolist(),
                 detections.class_id.tolist(),
                 strict=True,
             )
         )
-        if confidence >= min_confidence and x2 > x1 and y2 > y1
+        if confidence >= min_confidence and box[2] > box[0] and box[3] > box[1]
     ]
     found.sort()
     owner = _owners(found, merge_iou)
@@ -182,7 +193,7 @@ def touching(places: Sequence[Box], found: Sequence[Candidate]) -> list[Touch]:
     touches: list[Touch] = []
     for p, (px1, py1, px2, py2) in enumerate(places):
         first, last = bisect_left(lefts, px1 - widest), bisect_left(lefts, px2)
-        touches += [
+        row = [
             (
                 p,
                 c,
@@ -192,7 +203,9 @@ def touching(places: Sequence[Box], found: Sequence[Candidate]) -> list[Touch]:
             for x1, y1, x2, y2, c in from_left[first:last]
             if px1 < x2 and y1 < py2 and py1 < y2
         ]
-    touches.sort()
+        if len(row) > 1:
+            row.sort()
+        touches += row
     return touches
 
 
@@ -230,13 +243,11 @@ def match(
     matched: dict[int, int] = {}
     taken: set[int] = set()
     order = []
+    families, sizes = [one.family for one in found], [area(one.box) for one in found]
+    place_sizes = [area(place) for place in places]
     for p, c, shared in touches:
-        candidate = found[c]
-        if place_families[p] == candidate.family:
-            x1, y1, x2, y2 = places[p]
-            left, top, right, bottom = candidate.box
-            size = (x2 - x1) * (y2 - y1) + (right - left) * (bottom - top)
-            overlap = shared / (size - shared)
+        if place_families[p] == families[c]:
+            overlap = shared / (place_sizes[p] + sizes[c] - shared)
             if overlap >= match_iou:
                 behind = handicaps[p] if handicaps is not None else 0.0
                 order.append((behind - overlap, p, c))
@@ -271,15 +282,12 @@ def _take(order: list[tuple[float, int, int]], matched: dict[int, int], taken: s
             taken.add(c)
 
 
-def covers(place: Box, candidate: Candidate, frame_height: float) -> bool:
-    """Whether a candidate stands before a place and so may hide it.
+def front_foot(place: Box, frame_height: float) -> float:
+    """How far down in the picture a box must reach to stand before a place: lower, or to its edge.
 
-    What stands before another thing reaches lower in the picture, or to its lower edge.
+    Args:
+        place: Box of the place.
+        frame_height: In pixels.
     """
-    return reaches_before(candidate.box, place, frame_height) and candidate.class_name not in FLAT
-
-
-def reaches_before(front: Box, place: Box, frame_height: float) -> bool:
-    """Whether a box reaches lower in the picture than a place, or to the picture's lower edge."""
-    foot = min(place[3] + 0.05 * (place[3] - place[1]), 0.99 * frame_height)
-    return front[3] >= foot
+    lower, edge = place[3] + 0.05 * (place[3] - place[1]), 0.99 * frame_height
+    return lower if lower < edge else edge

@@ -77,14 +77,15 @@ def median_box(boxes: Sequence[Box]) -> Box:
         boxes: At least one box.
     """
     half = len(boxes) // 2
+    x1, y1, x2, y2 = [sorted(edge) for edge in zip(*boxes, strict=True)]
     if len(boxes) % 2:
-        x1, y1, x2, y2 = (sorted(edge)[half] for edge in zip(*boxes, strict=True))
-    else:
-        x1, y1, x2, y2 = (
-            (ordered[half - 1] + ordered[half]) / 2
-            for ordered in (sorted(edge) for edge in zip(*boxes, strict=True))
-        )
-    return x1, y1, x2, y2
+        return x1[half], y1[half], x2[half], y2[half]
+    return (
+        (x1[half - 1] + x1[half]) / 2,
+        (y1[half - 1] + y1[half]) / 2,
+        (x2[half - 1] + x2[half]) / 2,
+        (y2[half - 1] + y2[half]) / 2,
+    )
 
 
 def blend(a: Box, b: Box, share: float) -> Box:

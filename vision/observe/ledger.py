@@ -31,6 +31,17 @@ class Ledger:
     pending_unknown_us: int = 0
     pending_missed_us: int = 0
 
+    def copy(self) -> Ledger:
+        """The same, to be kept as it is now."""
+        return Ledger(
+            self.observed_us,
+            self.bridged_us,
+            self.unknown_us,
+            self.pending_bridged_us,
+            self.pending_unknown_us,
+            self.pending_missed_us,
+        )
+
     def miss(self, us: int) -> None:
         """Enter the time since the last look, at whose end a thing in plain view was missed."""
         self.pending_missed_us += us

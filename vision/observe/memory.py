@@ -26,10 +26,9 @@ from vision.observe.association import (
     Candidate,
     Touch,
     candidates,
-    covers,
     doubles,
+    front_foot,
     match,
-    reaches_before,
     touching,
 )
 from vision.observe.boxes import area, blend, feet_apart, intersection, iou, median_box, scaled
@@ -37,7 +36,7 @@ from vision.observe.families import FLAT
 from vision.observe.ledger import Interval, microseconds
 from vision.observe.look import Health, Look
 from vision.observe.memory_settings import MemorySettings
-from vision.observe.place import Doubt, Moment, Place
+from vision.observe.place import COVER_RATE, STEADINESS_RATE, Doubt, Moment, Place
 from vision.observe.sighting import Box, Snapshot
 
 __all__ = ["MemorySettings", "SightingMemory"]
@@ -244,7 +243,21 @@ class SightingMemory:
                 continue
             candidate = found[c]
             box = place.box
-            if place.standing and place.is_steady(candidate.box, settings.steady_share):
+            steady = place.standing and place.is_steady(candidate.box, settings.steady_share)
+            if (
+                place.standing
+                and place.seen
+                and not unknown
+                and candidate.is_plain
+                and place.steadiness >= _WOBBLY
+                and (steady or self._only_wobbles(place, candidate.box))
+            ):
+                if place.anchor is not box:
+                    self._follow(place)
+                place.stays(candidate, covered[p], now, pause, settings.recent_looks)
+                kept.append(place)
+                continue
+            if steady:
                 recent = place.recent
                 recent.append(candidate.box)
                 if len(recent) > settings.recent_looks:
@@ -312,19 +325,28 @@ class SightingMemory:
     def _begin(self, candidate: Candidate, now: int) -> Place:
         place = Place(self._next_id, candidate, now)
         self._next_id += 1
-        place.twin_of = next(
-            (
-                other.id
-                for other in self._places
-                if other.family == candidate.family
+        for other in self._places:
+            if (
+                other.family == candidate.family
                 and iou(other.box, candidate.box) >= self.settings.match_iou
-            ),
-            0,
-        )
+            ):
+                place.twin_of = other.id
+                break
         place.vote(candidate, self.settings)
         if candidate.appearance is not None:
             place.sign(candidate.appearance, 0.0, now, self.settings)
         return place
+
+    def _only_wobbles(self, place: Place, box: Box) -> bool:
+        """Whether a detection of a standing thing leaves its place where it is."""
+        settings, anchor = self.settings, place.anchor
+        if iou(box, anchor) < settings.stand_iou:
+            return False
+        recent = [*place.recent, box][-settings.recent_looks :]
+        middle = median_box(recent)
+        return place.is_steady(middle, settings.steady_share) and (
+            len(recent) < 3 or iou(middle, anchor) >= settings.moved_iou
+        )
 
     def _aim(self, place: Place, candidate: Candidate, covered: float) -> _Aim:
         """How the detection that a place was matched to lies on it."""
@@ -367,7 +389,7 @@ class SightingMemory:
             if place.standing:
                 if aim.overlap < settings.moved_iou:
                     place.enter(now, pause, seen=False, unknown=unknown)
-                    place.steadiness *= 1 - _FAR_OFF_WEIGHT * _STEADINESS_RATE
+                    place.steadiness *= 1 - _FAR_OFF_WEIGHT * STEADINESS_RATE
                     return place
                 if place.anchor is not aim.box:
                     self._follow(place)
@@ -427,11 +449,11 @@ class SightingMemory:
             place.misses = 0
         place.rate(detected=True)
         place.absent = False
-        place.steadiness += _STEADINESS_RATE * ((still or partly) - place.steadiness)
+        place.steadiness += STEADINESS_RATE * ((still or partly) - place.steadiness)
         if place.steadiness < _WOBBLY and place.likeness is not None:
             place.sign_from_us = min(place.sign_from_us, now)
         if still:
-            place.usual_cover += _COVER_RATE * (cover - place.usual_cover)
+            place.usual_cover += COVER_RATE * (cover - place.usual_cover)
             place.looks_still += 1
             if not place.standing:
                 self._settle(place)
@@ -477,11 +499,10 @@ class SightingMemory:
             it was before it went out of sight.
         """
         settings, signature = self.settings, candidate.appearance
-        back = Moment.of(place, votes=before.votes)
         if away:
             place.doubt = Doubt(
                 place.doubt.before if place.doubt and place.doubt.out_of_sight else before,
-                back,
+                Moment.of(place, votes=before.votes),
                 out_of_sight=True,
             )
         if place.likeness is None and signature is not None:
@@ -513,6 +534,7 @@ class SightingMemory:
             return place
         alike = place.likeness.stranger(signature, now)
         if doubt is None or (place.likeness.unlike == 1 and not doubt.out_of_sight):
+            back = Moment.of(place, votes=before.votes)
             place.doubt = doubt = Doubt(before, back, out_of_sight=False)
         place.sign_from_us = now
         needed = settings.stranger_looks if doubt.out_of_sight else settings.stranger_looks_in_sight
@@ -526,16 +548,19 @@ class SightingMemory:
     def _give_up(self, now: int) -> list[Snapshot]:
         """Drop what is gone, passed or no standing thing after all."""
         ended: list[Snapshot] = []
+        least = self.settings.min_steadiness
+        pause_us = median(self._pauses) if self._pauses else 0
         for place in self._places:
-            steady = not place.standing or place.steadiness >= self.settings.min_steadiness
-            if not (place.seen and steady) and self._is_gone(place, now):
+            if place.seen and (not place.standing or place.steadiness >= least):
+                continue
+            if self._is_gone(place, now, pause_us):
                 ended.append(place.snapshot(now))
         if ended:
             gone = {sighting.id for sighting in ended}
             self._places = [place for place in self._places if place.id not in gone]
         return ended
 
-    def _is_gone(self, place: Place, now: int) -> bool:
+    def _is_gone(self, place: Place, now: int, pause_us: float) -> bool:
         settings = self.settings
         unseen_us = place.ledger.pending_bridged_us
         if not place.standing:
@@ -545,7 +570,6 @@ class SightingMemory:
             )
         if place.steadiness < settings.min_steadiness:
             return True
-        pause_us = median(self._pauses) if self._pauses else 0
         if unseen_us > max(settings.max_hidden_s * 1e6, settings.hidden_looks * pause_us):
             return True
         if place.misses < settings.absent_looks:
@@ -563,7 +587,6 @@ class SightingMemory:
 
 
 _PAUSES = 9
-_STEADINESS_RATE = 0.05
 _STEADY = 0.8
 _RATE_OF_TRAFFIC = 0.9
 """What wobbles like traffic, and of which no signature tells otherwise, gets no patience."""
@@ -581,7 +604,6 @@ _FAR_OFF_WEIGHT = 3
 _WOBBLY = 0.75
 """Below this steadiness the look of a thing says whether it is traffic or a box that wobbles."""
 
-_COVER_RATE = 0.2
 _CAUGHT_UP = 0.001
 
 
@@ -630,7 +652,11 @@ def _covered(
     """Share of each place that things before it cover, its own detection left out."""
     covered = [0.0] * len(boxes)
     for p, c, shared in touches:
-        if matched.get(p) != c and covers(boxes[p], found[c], frame_height):
+        if (
+            matched.get(p) != c
+            and found[c].box[3] >= front_foot(boxes[p], frame_height)
+            and found[c].class_name not in FLAT
+        ):
             covered[p] += shared
     return [
         min(shared / area(box), 1.0) if shared else 0.0
@@ -671,7 +697,7 @@ def _hide_behind_missed(
             (p, shared / area(place.box))
             for p, place in enumerate(places)
             if place is not front
-            and reaches_before(front.box, place.box, frame_height)
+            and front.box[3] >= front_foot(place.box, frame_height)
             and (shared := intersection(front.box, place.box))
         ]
         front.seen_through = any(

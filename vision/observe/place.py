@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from vision.observe.appearance import Likeness, Verdict
@@ -53,6 +53,7 @@ class Place:
         "class_name",
         "class_share",
         "confidences",
+        "derelict",
         "derelict_looks",
         "detection_rate",
         "doubt",
@@ -98,6 +99,7 @@ class Place:
         self.class_share: dict[str, float] = {}
         self.class_name = ""
         self.scores: list[float] = []
+        self.derelict: float | None = None
         self.derelict_looks = 0
         self.seen = True
         self.seen_through = False
@@ -134,6 +136,7 @@ class Place:
             del confidences[0]
         if candidate.derelict is not None:
             self.scores = [*self.scores, candidate.derelict][-settings.scored_looks :]
+            self.derelict = robust_mean(self.scores)
             self.derelict_looks += 1
         if len(votes) != 1 or not self.class_share:
             self._count()
@@ -204,6 +207,42 @@ class Place:
         self.missed_looks = 0
         self.ledger.add(Interval.UNKNOWN if unknown else Interval.BRIDGED, pause, seen=seen)
         self.seen = seen
+
+    def stays(
+        self, candidate: Candidate, cover: float, now: int, pause: int, recent_looks: int
+    ) -> None:
+        """Take in that a standing thing is seen again, just where it was and was seen before.
+
+        Most things in most looks: what :meth:`enter`, :meth:`vote` and :meth:`rate` come to then,
+        at a third of their cost. The detection must be a plain one.
+
+        Args:
+            candidate: The detection.
+            cover: Share of the place that others cover in this look.
+            now: Time of this look.
+            pause: Time since the last one.
+            recent_looks: See :class:`~vision.observe.memory_settings.MemorySettings`.
+        """
+        self.last_seen_us = now
+        self.ledger.observed_us += pause
+        rank, name = candidate.rank, candidate.class_name
+        votes, confidences, recent = self.votes, self.confidences, self.recent
+        votes[name] = votes.get(name, 0.0) - rank
+        if len(votes) != 1:
+            self._count()
+        confidences.append(-rank)
+        if len(confidences) > recent_looks:
+            del confidences[0]
+        recent.append(candidate.box)
+        if len(recent) > recent_looks:
+            del recent[0]
+        self.looks_seen += 1
+        self.looks_still += 1
+        self.rated_looks = rated = self.rated_looks + 1
+        step = 1 / (rated + _PRIOR_LOOKS) if rated < _FEW_RATED else _DETECTION_RATE
+        self.detection_rate += step * (1 - self.detection_rate)
+        self.steadiness += STEADINESS_RATE * (1 - self.steadiness)
+        self.usual_cover += COVER_RATE * (cover - self.usual_cover)
 
     def is_away(self, now: int, settings: MemorySettings, *, unknown: bool) -> bool:
         """Whether it was out of sight so long that another thing may have come."""
@@ -291,7 +330,7 @@ class Place:
             if (left := weight - back.votes.get(name, 0.0)) > _NO_VOTE
         }
         other._count()
-        other.scores, other.derelict_looks = [], 0
+        other.scores, other.derelict, other.derelict_looks = [], None, 0
         other.doubt = None
         other.likeness = self.likeness.of_stranger(back.last_seen_us) if self.likeness else None
         before = doubt.before
@@ -330,8 +369,8 @@ class Place:
         return self.ledger.dwell()
 
     @property
-    def derelict(self) -> float | None:  # noqa: D102
-        return robust_mean(self.scores)
+    def observed_s(self) -> float:  # noqa: D102
+        return self.ledger.observed_us / 1e6
 
     @property
     def sign_from_s(self) -> float:  # noqa: D102
@@ -393,6 +432,7 @@ class Place:
         place.confidences = list(state["confidences"])
         place.votes = dict(state["votes"])
         place.scores = list(state["scores"])
+        place.derelict = robust_mean(place.scores)
         place.likeness = Likeness(state["likeness"]) if state["likeness"] else None
         place.doubt = Doubt.restored(state["doubt"]) if state["doubt"] else None
         place.class_share = {}
@@ -403,8 +443,17 @@ class Place:
 FLICKER_LOOKS = 5
 """So many misses in a row of a thing in plain view may be the detector's flicker."""
 
+STEADINESS_RATE = 0.05
+"""By how much one sight changes what is known of a thing's steadiness."""
+
+COVER_RATE = 0.2
+"""The same of what usually covers it."""
+
 _DETECTION_RATE = 0.05
 _PRIOR_LOOKS = 3
+_FEW_RATED = round(1 / _DETECTION_RATE) - _PRIOR_LOOKS
+"""Up to so many rated looks the mean of all of them counts."""
+
 _NEW_RATE = 0.6
 _NEW_STEADINESS = 0.85
 _DOUBTED_AFTER_S = 60.0
@@ -412,7 +461,7 @@ _NO_VOTE = 1e-6
 """What is left of a difference of sums when nothing is left."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Moment:
     """What a place had come to at some time.
 
@@ -434,7 +483,7 @@ class Moment:
     def of(cls, place: Place, votes: dict[str, float] | None = None) -> Self:
         """The place as it is now, with other votes if they are given."""
         return cls(
-            replace(place.ledger),
+            place.ledger.copy(),
             place.last_seen_us,
             place.looks_seen,
             place.standing,

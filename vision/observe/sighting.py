@@ -61,6 +61,7 @@ class Sighting(Protocol):
             it; the thing had left somewhere after it. ``None`` while it is seen.
         ended_s: Stream time at which it was given up as gone; ``None`` while it stands.
         dwell: Ledger since ``first_seen_s``.
+        observed_s: Seconds of it that were observed.
         looks_seen: Number of looks with a detection of it.
         standing: It has kept its place long enough to count as standing, not passing.
         derelict: How derelict the second stage finds it, 0..1, over its latest scored looks
@@ -102,6 +103,9 @@ class Sighting(Protocol):
     def dwell(self) -> Dwell: ...  # noqa: D102
 
     @property
+    def observed_s(self) -> float: ...  # noqa: D102
+
+    @property
     def looks_seen(self) -> int: ...  # noqa: D102
 
     @property
@@ -139,3 +143,8 @@ class Snapshot(NamedTuple):
     derelict_looks: int = 0
     sign_from_s: float = 0.0
     in_doubt: bool = False
+
+    @property
+    def observed_s(self) -> float:
+        """See :class:`Sighting`."""
+        return self.dwell.observed_s

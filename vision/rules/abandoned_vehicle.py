@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from vision.observe.families import FAMILIES, family_of
 from vision.observe.look import Look
@@ -38,6 +38,9 @@ _BRIEF_S = 60.0
 
 _EDGE_SHARE = 0.01
 """A box that ends so near the edge of the picture, as share of its extent, is cut by it."""
+
+_KEPT = 1024
+_MARGIN_S = 1.0
 
 _LONG_S = 3600.0
 """A dwell longer than this is none to hurry for when a vehicle has just stopped."""
@@ -87,6 +90,28 @@ class Settings(RuleSettings):
         return given
 
 
+Signs = list[tuple[str, Zone, float]]
+"""Each with its zone and the stream time from which it is wrong there."""
+
+
+class _Known(NamedTuple):
+    """Signs of a vehicle that stay the same for now.
+
+    Attributes:
+        box: Its box then.
+        until_s: Stream time up to which they do.
+        classes: For how many classes it had votes.
+        derelict_looks: How often the second stage had scored it.
+        signs: The signs.
+    """
+
+    box: Box
+    until_s: float
+    classes: int
+    derelict_looks: int
+    signs: Signs
+
+
 class AbandonedVehicle(StandingRule):
     """Vehicles, motor or not, that stay.
 
@@ -121,13 +146,19 @@ class AbandonedVehicle(StandingRule):
         )
         self._shortest_s = min(self._lengths_s)
         self._unmoved_s = min(self._lengths_s[1:3])
+        self._known: dict[int, _Known] = {}
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""
         findings = []
         held: dict[int, str] = {}
         for sighting in self._concerned(sightings):
-            signs = self._signs(sighting, look)
+            signs = self._known_signs(sighting, look)
+            if signs is None:
+                signs = self._signs(sighting, look)
+                self._keep_signs(sighting, signs, look)
+            elif not signs:
+                continue
             if signs:
                 _, zone, since_s = signs[0]
                 words = [sign for sign, *_ in signs]
@@ -157,6 +188,47 @@ class AbandonedVehicle(StandingRule):
             for sighting in self._concerned(sightings)
         )
 
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        super().restore(state)
+        self._known = {}
+
+    def _known_signs(self, sighting: Sighting, look: Look) -> Signs | None:
+        """Signs of a vehicle at the last look, ``None`` where they may be others now."""
+        known = self._known.get(sighting.id)
+        if (
+            known is None
+            or known.box is not sighting.box
+            or look.time_s >= known.until_s
+            or known.classes != len(sighting.class_share)
+            or known.derelict_looks != sighting.derelict_looks
+        ):
+            return None
+        if known.signs and (sighting.in_doubt or not self._concerns(sighting)):
+            return None
+        return known.signs
+
+    def _keep_signs(self, sighting: Sighting, signs: Signs, look: Look) -> None:
+        """Keep the signs of a vehicle that does not look derelict.
+
+        Only time can tell more of it, or another box, or other votes and scores.
+        """
+        until_s = sighting.first_seen_s + self._unmoved_s - _MARGIN_S
+        if (
+            self._has_windows
+            or not sighting.standing
+            or look.time_s >= until_s
+            or not _DERELICT.isdisjoint(sighting.class_share)
+            or 0 < self._derelict(sighting) >= self._settings.derelict_share
+            or (not signs and (sighting.id in self._held or self._strict.drawn(sighting, look)))
+        ):
+            return
+        if len(self._known) >= _KEPT:
+            self._known.clear()
+        self._known[sighting.id] = _Known(
+            sighting.box, until_s, len(sighting.class_share), sighting.derelict_looks, signs
+        )
+
     def _is_new(self, sighting: Sighting, look: Look) -> bool:
         return (
             is_new(sighting, look)
@@ -178,7 +250,7 @@ class AbandonedVehicle(StandingRule):
             )
         )
 
-    def _signs(self, sighting: Sighting, look: Look) -> list[tuple[str, Zone, float]]:
+    def _signs(self, sighting: Sighting, look: Look) -> Signs:
         """Signs that hold, each with its zone and the time from which it is wrong there."""
         if not sighting.standing:
             return []
@@ -246,14 +318,13 @@ class AbandonedVehicle(StandingRule):
         settings = self._settings
         strict = self._strict.zone_of(sighting, look)
         signs = []
-        if due(settings.derelict_dwell_s, ALWAYS):
-            derelict = self._derelict(sighting)
-            if (
-                sighting.looks_seen >= settings.derelict_looks
-                and 0 < derelict >= settings.derelict_share
-                and not _is_cut(sighting.box, look.frame_size)
-            ):
-                signs.append(("derelict_look", settings.derelict_dwell_s))
+        if (
+            due(settings.derelict_dwell_s, ALWAYS)
+            and sighting.looks_seen >= settings.derelict_looks
+            and 0 < self._derelict(sighting) >= settings.derelict_share
+            and not _is_cut(sighting.box, look.frame_size)
+        ):
+            signs.append(("derelict_look", settings.derelict_dwell_s))
         unmoved_s = settings.unmoved_s
         if settings.non_motor_unmoved_s is not None and _is_non_motor(sighting):
             unmoved_s = settings.non_motor_unmoved_s

@@ -17,7 +17,7 @@ refused only once it is known.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -183,6 +183,16 @@ class _Watch:
     told: bool = False
     told_last_s: float = 0.0
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing billows over the zone nor has lately: there is nothing to say of it."""
+        return (
+            not self.told
+            and self.episode is None
+            and not self.sources
+            and not any(glimpse.plumes for glimpse in self.glimpses)
+        )
+
 
 @dataclass(frozen=True)
 class _State:
@@ -225,6 +235,10 @@ class ConstructionDust:
         self._fog_s: float | None = None
         self.settings: Mapping[str, Any] = settings.model_dump(mode="json", by_alias=True)
 
+    def is_concerned(self, class_names: Set[str]) -> bool:  # noqa: ARG002
+        """Whether there is any zone for it: the look itself says the rest."""
+        return bool(self._zones)
+
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:  # noqa: ARG002
         """Findings that hold after this look, in the order of the zones."""
         if look.pose != self._pose:
@@ -254,6 +268,8 @@ class ConstructionDust:
             watch.glimpses = [
                 one for one in watch.glimpses if look.time_s - one.time_s <= settings.window_s
             ]
+            if watch.is_at_rest:
+                continue
             if look.inspected:
                 self._learn_sources(watch, look)
             finding = self._finding(zone, watch, look)

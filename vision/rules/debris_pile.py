@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -124,6 +124,10 @@ class DebrisPile(StandingRule):
         self._places = self._stands_in(LYING_ABOUT)
         self._points = self._stands_in(_COLLECTION)
         self._first_share: dict[int, float] = {}
+
+    def is_concerned(self, class_names: Set[str]) -> bool:
+        """Whether there are heaps, or anything is kept of some."""
+        return super().is_concerned(class_names) or bool(self._first_share)
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""

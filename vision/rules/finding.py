@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Protocol
@@ -105,6 +105,15 @@ class Rule(Protocol):
     kind: str
     name: str
     settings: Mapping[str, Any]
+
+    def is_concerned(self, class_names: Set[str]) -> bool:
+        """Whether a healthy look may change anything here.
+
+        Args:
+            class_names: Classes of the sightings of that look. Where it may not, the rule need not
+                be told of the look at all.
+        """
+        ...
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> Sequence[Finding]:
         """Findings that hold after this (healthy) look."""

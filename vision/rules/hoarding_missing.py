@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -176,6 +176,10 @@ class HoardingMissing:
         self._last_s: float | None = None
         self._view: tuple[int, tuple[int, int]] | None = None
         self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
+
+    def is_concerned(self, class_names: Set[str]) -> bool:  # noqa: ARG002
+        """Whether there is any zone for it: the look itself says the rest."""
+        return bool(self._zones)
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:  # noqa: ARG002
         """Findings that hold after this look, in the order of the lines."""

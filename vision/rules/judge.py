@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from vision.errors import InputError
 from vision.observe.look import Health, Look
@@ -18,8 +18,6 @@ from vision.schedule import SiteClock
 from vision.zones import Purpose, Zone
 
 STATE_VERSION = 1
-
-_Some = TypeVar("_Some", bound=Sighting)
 
 
 class Judge:
@@ -65,14 +63,19 @@ class Judge:
         to_view, look = look.to_view, look.registered()
         ended = self._memory.take_in(look)
         self._lives.begin(look, ended, to_view)
-        self._alive = self._judged(self._memory.alive, look)
-        self._sightings = [*self._alive, *self._judged(ended, look)] if ended else self._alive
+        self._alive = self._ignore.without(self._memory.alive, look)
+        self._sightings = self._alive
+        if ended:
+            self._sightings = [*self._alive, *self._ignore.without(ended, look)]
         if look.health is not Health.OK:
             self._look = None
             self._lives.blind(look)
             return
         self._look = look
+        class_names = {one.class_name for one in self._sightings}
         for rule in self._rules:
+            if not rule.is_concerned(class_names):
+                continue
             for finding in rule.judge(look, self._sightings):
                 self._lives.enter(rule, finding, look)
         self._lives.finish_look(look)
@@ -155,9 +158,3 @@ class Judge:
             raise InputError(f"no state of a judge: {error!r}") from error
         self._alive = [place for place in self._memory.alive if place.id in judged]
         self._sightings = self._alive
-
-    def _judged(self, sightings: Sequence[_Some], look: Look) -> Sequence[_Some]:
-        """Sightings outside ``ignore`` zones."""
-        if not self._ignore:
-            return sightings
-        return [one for one in sightings if self._ignore.zone_of(one, look) is None]

@@ -157,7 +157,8 @@ class Lives:
         self._stated = {}
         self._any_lost = any(case.lost for case in self._cases.values())
         for sighting in ended:
-            for case_key in [key for key in self._cases if key[1] == key_of(sighting)]:
+            ended_key = key_of(sighting)
+            for case_key in [key for key in self._cases if key[1] == ended_key]:
                 if sighting.absent_since_s is not None:
                     self._end(case_key, look, "gone")
                 else:

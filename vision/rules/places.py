@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from vision.observe.look import Look
 from vision.observe.sighting import Box, Sighting
@@ -10,6 +11,8 @@ from vision.rules.hours import Hours
 from vision.zones import Purpose, Zone
 
 _KNOWN = 1024
+
+_Some = TypeVar("_Some", bound=Sighting)
 
 
 class StandsIn:
@@ -47,6 +50,18 @@ class StandsIn:
             known = (box, tuple(zone for zone in self._zones if _holds(zone, box, look)))
             self._known[sighting.id] = known
         return known[1]
+
+    def without(self, sightings: Sequence[_Some], look: Look) -> Sequence[_Some]:
+        """Those of some sightings that stand in no such zone whose schedule holds."""
+        if not self._zones:
+            return sightings
+        known = self._known if look.frame_size == self._frame_size else {}
+        return [
+            one
+            for one in sightings
+            if ((there := known.get(one.id)) is not None and there[0] is one.box and not there[1])
+            or self.zone_of(one, look) is None
+        ]
 
     def zone_of(self, sighting: Sighting, look: Look) -> Zone | None:
         """The first such zone in which a sighting stands and whose schedule holds."""

@@ -224,7 +224,7 @@ class Ensembles:
         self._patience_s = patience_s
         self._stands_in = stands_in
         self._open: list[Ensemble] = []
-        self._people: tuple[_Person, ...] = ()
+        self._people: tuple[_Person, ...] | Look = ()
         self._last_s: float | None = None
         self._pose: tuple[int, tuple[int, int]] | None = None
         self._next_id = 1
@@ -245,9 +245,6 @@ class Ensembles:
         step_s = 0.0 if self._last_s is None else look.time_s - self._last_s
         step_s = step_s if step_s <= MAX_STEP_S else 0.0
         self._last_s = look.time_s
-        people = self._people_in(look)
-        stay = [p for p in people if any(p.near(other, STEP) for other in self._people)]
-        self._people = people
         standing = {
             sighting.id: (role, sighting)
             for sighting in sightings
@@ -256,6 +253,11 @@ class Ensembles:
             and (role := self._parts.role_of(sighting.class_name)) is not None
             and (role != STAND or self._stands_in(sighting.box, look))
         }
+        if not self._open and len({role for role, _ in standing.values()}) < self._min_kinds:
+            self._people = look
+            return []
+        earlier, self._people = self._people_seen(), self._people_in(look)
+        stay = [p for p in self._people if any(p.near(other, STEP) for other in earlier)]
         tended = self._tend(look, stay, standing)
         for ensemble in self._open:
             ensemble.members = {i: standing[i][0] for i in ensemble.members if i in standing}
@@ -278,7 +280,8 @@ class Ensembles:
     def state(self) -> dict[str, Any]:
         """What is kept between looks, in plain types; parts are known by their sightings."""
         state: dict[str, Any] = _STATE.dump_python(
-            _State(self._open, self._people, self._last_s, self._pose, self._next_id), mode="json"
+            _State(self._open, self._people_seen(), self._last_s, self._pose, self._next_id),
+            mode="json",
         )
         return state
 
@@ -296,6 +299,12 @@ class Ensembles:
     def drop(self, ensemble: Ensemble) -> None:
         """Forget an ensemble; should it still be there it begins anew."""
         self._open = [one for one in self._open if one is not ensemble]
+
+    def _people_seen(self) -> tuple[_Person, ...]:
+        """People in the last look, worked out only when asked for: mostly no part stands."""
+        if isinstance(self._people, Look):
+            self._people = self._people_in(self._people)
+        return self._people
 
     def _people_in(self, look: Look) -> tuple[_Person, ...]:
         people = (

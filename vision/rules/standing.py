@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from vision.observe.look import Look
@@ -68,7 +68,8 @@ def stood_s(sighting: Sighting, since_s: float = ALWAYS) -> float:
         sighting: The sighting.
         since_s: Stream time before which it does not count.
     """
-    return sighting.last_seen_s - max(sighting.first_seen_s, since_s)
+    first_s = sighting.first_seen_s
+    return sighting.last_seen_s - (first_s if first_s > since_s else since_s)
 
 
 def has_stood(sighting: Sighting, dwell_s: float, min_observed_share: float) -> bool:
@@ -80,7 +81,7 @@ def has_stood(sighting: Sighting, dwell_s: float, min_observed_share: float) -> 
         sighting.standing
         and not sighting.in_doubt
         and stood_s(sighting) >= dwell_s
-        and sighting.dwell.observed_s >= min_observed_share * dwell_s
+        and sighting.observed_s >= min_observed_share * dwell_s
     )
 
 
@@ -121,7 +122,7 @@ class WindowDwells:
         noted = self._noted.get(key)
         if noted is None or abs(noted[0] - since_s) > self.SAME_S:
             noted = self._noted[key] = (since_s, sighting.dwell)
-        observed_s = sighting.dwell.observed_s - noted[1].observed_s
+        observed_s = sighting.observed_s - noted[1].observed_s
         return (
             sighting.standing
             and not sighting.in_doubt
@@ -135,6 +136,11 @@ class WindowDwells:
         if noted is None or since_s <= sighting.first_seen_s:
             return sighting.dwell
         return sighting.dwell.since(noted[1])
+
+    @property
+    def are_noted(self) -> bool:
+        """Whether any is."""
+        return bool(self._noted)
 
     def keep(self, sightings: Sequence[Sighting]) -> None:
         """Forget all sightings but those of these that have not ended."""
@@ -163,6 +169,11 @@ class Held:
 
     def __contains__(self, sighting_id: object) -> bool:
         return sighting_id in self._zones
+
+    @property
+    def ids(self) -> Set[int]:
+        """Ids of the sightings."""
+        return self._zones.keys()
 
     def zone_of(self, sighting: Sighting) -> str | None:
         """Id of the zone in which it held for a sighting."""
@@ -194,7 +205,7 @@ class StandingRule:
         settings: RuleSettings,
         zones: Sequence[Zone],
         clock: SiteClock | None,
-        classes: Container[str],
+        classes: Set[str],
     ) -> None:
         """Judge sightings of these classes in these zones, by this clock."""
         self._zones = tuple(zones)
@@ -203,6 +214,14 @@ class StandingRule:
         self._held = Held()
         self._dwells = WindowDwells()
         self.settings: Mapping[str, Any] = settings.model_dump(mode="json")
+
+    def is_concerned(self, class_names: Set[str]) -> bool:
+        """Whether there are sightings of its classes, or anything is kept of some."""
+        return (
+            not self._classes.isdisjoint(class_names)
+            or bool(self._held.ids)
+            or self._dwells.are_noted
+        )
 
     def state(self) -> dict[str, Any]:
         """What is kept between looks."""
@@ -219,7 +238,7 @@ class StandingRule:
 
     def _concerned(self, sightings: Sequence[Sighting]) -> list[Sighting]:
         """Those that are alive, and of the rule's classes or held."""
-        classes, held = self._classes, self._held
+        classes, held = self._classes, self._held.ids
         return [
             one
             for one in sightings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from vision.observe.boxes import iou
@@ -65,6 +65,10 @@ class StandingObject(StandingRule):
         self._site = self._stands_in(ON_SITE)
         self._places = self._stands_in(LYING_ABOUT)
         self._named_since_s: dict[int, float] = {}
+
+    def is_concerned(self, class_names: Set[str]) -> bool:
+        """Whether there are nameless things, or anything is kept of some."""
+        return super().is_concerned(class_names) or bool(self._named_since_s)
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look, in the order of the sightings."""

@@ -8,7 +8,7 @@ are one violation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -142,6 +142,10 @@ class StreetStall(StandingRule):
             stands_in=self._may_be_composed,
         )
         self._open: list[Ensemble] = []
+
+    def is_concerned(self, class_names: Set[str]) -> bool:
+        """Whether there are stalls, or parts are looked for, or anything is kept of some."""
+        return super().is_concerned(class_names) or self._composed or bool(self._reported)
 
     def judge(self, look: Look, sightings: Sequence[Sighting]) -> list[Finding]:
         """Findings that hold after this look: stalls by class, then stalls by their parts."""
