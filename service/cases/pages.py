@@ -104,6 +104,8 @@ def case_query(
             zone = CaseRow.zone_id if not narrowing.states else _unindexed(CaseRow.zone_id)
             narrows.append(zone == narrowing.zone_id)
     states: Sequence[CaseState | None] = narrowing.states or (None,)
+    if len(set(states)) == len(CaseState):
+        states = (None,)
     kinds: Sequence[str | None] = (narrowing.kinds if camera is None else ()) or (None,)
     parts = []
     for state, kind in product(states, kinds):
