@@ -30,6 +30,7 @@ from service.cameras.supervisor import ReaderSettings, Supervisor, Taken
 from service.cameras.watch import CameraWatch, WatchSettings
 from vision.detect.classifier import Classifier
 from vision.detect.detector import Detector
+from vision.errors import ModelError
 from vision.frames.looks import LookPolicy
 from vision.observe.look import Health, Look
 
@@ -40,6 +41,7 @@ _AGAIN_S = 10.0
 _MAIN = "/main"
 _MOST_CLIPS = 256
 _CLIP_END_S = 1.0
+_QUICK_TRIES = 8
 _FINISH_SHARE = 0.25
 """Of the time to end: so long, looks under way may take."""
 _SPARE_S = 1.0
@@ -116,6 +118,7 @@ class LiveCameras:
         self._skipped: dict[str, int] = {}
         self._decode_s: dict[str, float] = {}
         self._failed = 0
+        self._failures: dict[str, int] = {}
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._run_worker, name=f"look-{i}", daemon=True)
@@ -228,6 +231,7 @@ class LiveCameras:
             watch = self._watches.pop(camera_id, None)
             self._schedule.remove(camera_id)
             self._main_wanted.pop(camera_id, None)
+            self._failures.pop(camera_id, None)
         self._supervisor.remove(camera_id)
         self._supervisor.remove(camera_id + _MAIN)
         self._pushed.remove(camera_id)
@@ -367,6 +371,7 @@ class LiveCameras:
         with self._lock:
             watch = self._watches.get(camera_id)
         active = False
+        failures = 0
         try:
             if watch is None:
                 return
@@ -376,14 +381,22 @@ class LiveCameras:
             active = watch.look(taken)
             self._count(camera_id, taken, watch.last)
             self._note_view(camera_id, watch)
-        except Exception:
+        except Exception as error:
             with self._lock:
                 self._failed += 1
-            raise
+                failures = self._failures.get(camera_id, 0) + 1
+            if failures > 1 and isinstance(error, ModelError):
+                # The detector is being started: the first failure has told so.
+                log.debug("camera %s: %s", camera_id, error)
+            else:
+                raise
         finally:
             if name == camera_id:
                 with self._lock:
-                    self._schedule.finished(camera_id, active)
+                    self._failures[camera_id] = failures
+                    # A detector is back in seconds: what was not seen is looked at again soon.
+                    again = 0 < failures <= _QUICK_TRIES
+                    self._schedule.finished(camera_id, active or again)
                     if watch is not None and watch.newest is not None:
                         self._newest[camera_id] = watch.newest
             self._feed(name).done(name)

@@ -1,4 +1,4 @@
-"""The end of watching: in time and with everything saved, whatever hangs."""
+"""Watching goes on when a detector fails, and ends in time and saved when something hangs."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from service.cameras.reach import AddressPolicy
 from service.cameras.source import Deadlines, Picture, Source
 from service.cameras.states import SourceState
 from vision.detect.detections import Detections
+from vision.errors import ModelError
 from vision.frames.frame import Image, Luma
 from vision.frames.looks import LookPolicy
 from vision.observe.look import Health
@@ -110,3 +111,42 @@ def test_it_ends_in_time_though_a_detector_and_a_reader_hang_and_the_rest_is_sav
     assert view.exists()
     stopped = {health.camera_id for health in sink.healths if health.state is SourceState.STOPPED}
     assert "good" in stopped
+
+
+class StartingDetector(BlobDetector):
+    """Fails for a while, as one that is being started."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+    def submit(self, image: Image, size: tuple[int, int] | None = None) -> Future[Detections]:
+        if self.failures:
+            self.failures -= 1
+            raise ModelError("the detector is being started")
+        return super().submit(image, size)
+
+
+def test_what_a_detector_failed_to_see_is_looked_at_again_soon_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At rest the next look would come after a minute."""
+    live = LiveCameras(KeepingSink(), LOOPBACK, workers=1, readers=QUICK, opener=open_drawn)
+    live.start()
+    try:
+        live.add(
+            LiveCamera(
+                watch=settings(tmp_path / "square"),
+                source=CameraSource(parse_address("file:///good")),
+                policy=LookPolicy(rest_s=60.0, active_s=0.5),
+                detector=StartingDetector(failures=4),
+            )
+        )
+        until_s = time.monotonic() + 40
+        while live.counts().looks["square"] < 1:
+            assert time.monotonic() < until_s
+            time.sleep(0.05)
+        assert live.counts().failed == 4
+    finally:
+        live.stop(WITHIN_S)
+    assert [record.message for record in caplog.records].count("a look failed") == 1
