@@ -22,12 +22,12 @@ PRESET, SEED, DRAWN_S = "street_demo", 1, 28.0
 LATER_S = 10.0
 """What sets up in the scene does so by so much later: until then the street is free."""
 
-LOOP_S = 4
-"""Seconds of each loop: looks 2 s and 10 s apart do not see one picture twice running."""
+LOOP_S = 14
+"""Seconds of each loop: looks less far apart never see one picture twice, as if it were frozen."""
 
 EMPTY = "empty"
-FREE_S = (0.5, 4.5)
-"""Of the drawn clip, the seconds before anything sets up."""
+FREE_S = (0.5, 4.2)
+"""Of the drawn clip, the seconds before anything sets up; no divisor of them is one of the loop."""
 
 THINGS: dict[str, tuple[float, float]] = {
     "street_stall": (19.5, 23.5),
@@ -93,7 +93,7 @@ def draw_scene(folder: Path, form: Form | None = None) -> Scene:
     form = form or Form()
     folder.mkdir(parents=True, exist_ok=True)
     clips = {what: folder / f"{what}.au" for what in (EMPTY, *THINGS)}
-    known = folder / "zones.json"
+    known = folder / f"zones_{LOOP_S}s.json"
     if known.exists():
         return Scene(clips, json.loads(known.read_text()))
     street = draw_street(folder / "street.mp4", form.size)

@@ -92,6 +92,7 @@ class Counter:
         self.ages_s: list[float] = []
         self.told: dict[str, tuple[ViolationRecord, float]] = {}
         self.failures: dict[str, int] = defaultdict(int)
+        self.views: dict[str, int] = defaultdict(int)
         self._states: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
@@ -109,6 +110,7 @@ class Counter:
         """Note a look."""
         with self._lock:
             self.looked_s[look.camera_id].append(time.monotonic())
+            self.views[look.health.value] += 1
             self.ages_s.append((datetime.now(UTC) - look.timestamp).total_seconds())
 
     def health_changed(self, health: CameraHealth) -> None:
@@ -283,6 +285,7 @@ def soak(options: argparse.Namespace, sources: Sources, cameras: int) -> dict[st
         "failed_looks": counts.failed,
         "restarts": {**counts.restarts, "detector": detector.restarts},
         "failures": dict(sink.failures),
+        "views": dict(sink.views),
         **grown(samples, 60 * options.warm_up),
         "reader_rss_mib": [round(resident(pid)) for pid in live.processes()],
         "processor_s": spent,
