@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,8 +36,13 @@ class BlobDetector:
         return [self._detect(image) for image in images]
 
     def submit(self, image: Image, size: tuple[int, int] | None = None) -> Future[Detections]:
+        height, width = image.shape[:2]
+        found = self._detect(image)
+        if size is not None:
+            scale = np.array([size[0] / width, size[1] / height] * 2, np.float32)
+            found = replace(found, xyxy=found.xyxy * scale)
         future: Future[Detections] = Future()
-        future.set_result(self._detect(image))
+        future.set_result(found)
         return future
 
     def close(self) -> None:

@@ -29,10 +29,12 @@ def looker_of(source: Recording, detector: BlobDetector, policy: LookPolicy) -> 
     return Looker(source, detector, gate=ChangeGate(), watch=watch, policy=policy)
 
 
-def look_through(clip: Path, policy: LookPolicy, wanted: Wanted) -> list[Look]:
+def look_through(
+    clip: Path, policy: LookPolicy, wanted: Wanted, detector: BlobDetector | None = None
+) -> list[Look]:
     looks: list[Look] = []
     with open_clip(clip) as source:
-        looker = looker_of(source, BlobDetector(), policy)
+        looker = looker_of(source, detector or BlobDetector(), policy)
         active = False
         while (look := looker.next(active)) is not None:
             looks.append(look)
@@ -133,3 +135,26 @@ def still_clip(path: Path) -> Path:
             writer.mux(stream.encode(frame))
         writer.mux(stream.encode(None))
     return path
+
+
+class NotingDetector(BlobDetector):
+    """Notes how large the pictures are that it is shown."""
+
+    def _detect(self, image: np.ndarray) -> Detections:
+        self.shapes = {*getattr(self, "shapes", ()), image.shape}
+        return super()._detect(image)
+
+
+def test_the_detector_is_shown_no_more_than_it_makes_use_of(blob_clip: Path) -> None:
+    found = {}
+    for side in (4096, 160):
+        detector = NotingDetector(input_size=side)
+        found[side] = look_through(blob_clip, LookPolicy.fixed(10.0), heap_seen, detector)
+        assert detector.shapes == {(180, 320, 3) if side == 4096 else (90, 160, 3)}
+    # The heap lies there in the looks from 20 s to 40 s; its box is in pixels of the frame.
+    for whole, fitted in zip(found[4096][2:5], found[160][2:5], strict=True):
+        heap, again = (
+            next(box for box, _, name in look.detections.rows() if name == "debris_pile")
+            for look in (whole, fitted)
+        )
+        assert np.abs(heap - again).max() <= 4

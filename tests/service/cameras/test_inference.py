@@ -72,6 +72,19 @@ def test_gives_what_the_detector_itself_gives() -> None:
         assert one.names == other.names
 
 
+def test_boxes_of_a_picture_scaled_down_are_in_pixels_of_its_frame() -> None:
+    image = picture(1, heap=True)
+    height, width = image.shape[:2]
+    detector = DetectorProcess(load_moody, QUICK)
+    try:
+        assert detector.input_size == BlobDetector.input_size
+        same = detector.submit(image).result()
+        larger = detector.submit(image, (2 * width, 3 * height)).result()
+    finally:
+        detector.close()
+    assert np.array_equal(larger.xyxy, same.xyxy * np.array([2, 3, 2, 3], np.float32))
+
+
 @pytest.mark.parametrize("level", [0, 255])
 def test_a_detector_that_hangs_or_dies_is_replaced(level: int) -> None:
     good = picture(1, heap=True)
