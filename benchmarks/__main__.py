@@ -15,7 +15,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.figures import Results, plot, table, write_json
+from benchmarks.figures import NotMeasuredError, Results, plot, table, write_json
 from benchmarks.suite import SECTIONS, Plan
 from vision.learn.measure.speed import machine
 
@@ -37,7 +37,7 @@ def main() -> None:
         print(f"{name}: {(SECTIONS[name].__doc__ or '').strip()}", flush=True)
         try:
             SECTIONS[name](plan, results)
-        except (OSError, ImportError, TimeoutError, subprocess.CalledProcessError) as error:
+        except (NotMeasuredError, OSError, ImportError, subprocess.CalledProcessError) as error:
             results.not_measured[name] = str(error)
         write_json(results, options.out / "benchmarks.json")
         (options.out / "benchmarks.md").write_text(table(results), "utf-8")

@@ -13,6 +13,10 @@ from typing import Any
 from vision.errors import InputError
 
 
+class NotMeasuredError(Exception):
+    """Something cannot be measured here and now; says why."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """One thing that was measured.

@@ -23,7 +23,7 @@ from benchmarks import (
     scan_speed,
 )
 from benchmarks.clip import make_clip
-from benchmarks.figures import Figure, Results, figures_of, ratio
+from benchmarks.figures import Figure, NotMeasuredError, Results, figures_of, ratio
 from benchmarks.peers import has_supervision
 from vision.progress import ConsoleProgress
 from vision.replay.judging import ReplayOptions
@@ -31,6 +31,9 @@ from vision.replay.run import run_replay
 
 DAY_LOOKS = 43_200
 """Looks of a camera-day at one every 2 s."""
+
+LOOKED_SHARE = 0.8
+"""Share of the looks that were due at which live cameras count as kept up with."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,12 @@ def live(plan: Plan, results: Results) -> None:
             stderr=subprocess.DEVNULL,
         )
         figures = json.loads((plan.out / "live_soak.json").read_text("utf-8"))
+        due = cameras * 60 * figures["minutes"] / figures["rest_s"]
+        if figures["looks"] < LOOKED_SHARE * due:
+            raise NotMeasuredError(
+                f"only {figures['looks']} of {due:.0f} looks at {cameras} cameras: the machine is "
+                "too busy, and what they cost would seem too little"
+            )
         spent_s = sum(figures["processor_s"][one] for one in ("service", "detector", "readers"))
         per_core.append(cameras / (spent_s / (60 * figures["minutes"])))
         resident.append(figures["uss_mib_max"] / cameras)
