@@ -2,7 +2,7 @@
 
 All get the weights that Jiexu runs, as PyTorch reads them. Each runs in a process of its own; the
 time to load is not counted. supervision is not among the dependencies, for it brings another build
-of OpenCV that takes the place of Jiexu's: ``pip install --no-deps supervision``.
+of OpenCV that takes the place of Jiexu's: :data:`INSTALL_SUPERVISION`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
+
+from benchmarks.figures import NotMeasuredError
+
+INSTALL_SUPERVISION = "pip install --no-deps supervision pydeprecate tqdm"
 
 _START = """
 import sys, time
@@ -56,28 +60,36 @@ print("took", time.perf_counter() - began)
 """
 
 
-def has_supervision() -> bool:
-    """Whether supervision is installed."""
-    return importlib.util.find_spec("supervision") is not None
-
-
 def track(clip: Path, weights: Path, stride: int) -> float:
-    """Seconds that ultralytics' ``model.track`` takes over a clip."""
+    """Seconds that ultralytics' ``model.track`` takes over a clip.
+
+    Raises:
+        NotMeasuredError: It fails.
+    """
     return _seconds(_START + _TRACK, clip, weights, stride)
 
 
 def supervision_loop(clip: Path, weights: Path, stride: int) -> float:
-    """Seconds of OpenCV's decoding, ultralytics' detection and supervision's tracker and zone."""
+    """Seconds of OpenCV's decoding, ultralytics' detection and supervision's tracker and zone.
+
+    Raises:
+        NotMeasuredError: supervision is not installed, or fails.
+    """
+    needs = ("supervision", "deprecate", "tqdm")
+    if not all(importlib.util.find_spec(name) for name in needs):
+        raise NotMeasuredError(f"not installed: {INSTALL_SUPERVISION}")
     return _seconds(_START + _SUPERVISION, clip, weights, stride)
 
 
 def _seconds(code: str, clip: Path, weights: Path, stride: int) -> float:
     done = subprocess.run(
         [sys.executable, "-c", code, str(weights), str(clip), str(stride)],
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     )
+    if done.returncode:
+        raise NotMeasuredError(f"a peer failed: {done.stderr.strip().splitlines()[-1]}")
     return float(done.stdout.split("took ")[1])
 
 

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.clip import FPS, make_clip
-from benchmarks.figures import Ratio, ratio, spread
-from benchmarks.peers import has_supervision, keyframe_floor, supervision_loop, track
+from benchmarks.figures import NotMeasuredError, Ratio, ratio, spread
+from benchmarks.peers import keyframe_floor, supervision_loop, track
 from benchmarks.scanning import scan, scan_and_watch
 from vision.detect.registry import load_registry
 from vision.learn.measure.speed import machine
@@ -48,14 +48,26 @@ class ScanSpeed:
     Attributes:
         times_real: Multiples of real time by run, by what was measured.
         totals: ``totals`` of ``run.json`` of the last scan of each kind.
+        not_measured: Why a peer was left out.
     """
 
     times_real: dict[str, list[float]] = field(default_factory=dict)
     totals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    not_measured: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, seconds: float, took_s: float) -> None:
         """Note that so many seconds of film took so long."""
         self.times_real.setdefault(name, []).append(seconds / took_s)
+
+    def add_peer(self, name: str, seconds: float, measured: Callable[[], float]) -> None:
+        """Measure a peer, unless it cannot be."""
+        if name in self.not_measured:
+            return
+        try:
+            self.add(name, seconds, measured())
+        except NotMeasuredError as error:
+            self.times_real.pop(name, None)
+            self.not_measured[name] = str(error)
 
 
 def main() -> None:
@@ -75,6 +87,7 @@ def main() -> None:
         "ratios": {one.name: spread(one.values) for one in ratios(found.times_real)},
         "times_real": {name: spread(values) for name, values in found.times_real.items()},
         "looks": found.totals,
+        "not_measured": found.not_measured,
     }
     if options.hour:
         hour = make_clip(options.footage, options.out, HOUR)
@@ -116,10 +129,9 @@ def measure(
         decoded = max(1, found.totals[ADAPTIVE]["decoded"]["decoded_keyframe"])
         found.add(ADAPTIVE_FLOOR, seconds, keyframe_floor(clip, seconds, apart_s=seconds / decoded))
         if peers:
-            found.add(TRACK_SAME, seconds, track(clip, weights, STRIDE))
-            if has_supervision():
-                found.add(SUPERVISION, seconds, supervision_loop(clip, weights, STRIDE))
-            found.add(TRACK_ALL, excerpt_s, track(excerpt, weights, 1))
+            found.add_peer(TRACK_SAME, seconds, lambda: track(clip, weights, STRIDE))
+            found.add_peer(SUPERVISION, seconds, lambda: supervision_loop(clip, weights, STRIDE))
+            found.add_peer(TRACK_ALL, excerpt_s, lambda: track(excerpt, weights, 1))
     return found
 
 

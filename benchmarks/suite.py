@@ -24,7 +24,6 @@ from benchmarks import (
 )
 from benchmarks.clip import make_clip
 from benchmarks.figures import Figure, NotMeasuredError, Results, figures_of, ratio
-from benchmarks.peers import has_supervision
 from vision.progress import ConsoleProgress
 from vision.replay.judging import ReplayOptions
 from vision.replay.run import run_replay
@@ -79,8 +78,7 @@ def scan(plan: Plan, results: Results) -> None:
     results.figures.append(
         Figure("storage", "archive of detections, a look", "bytes", (archive / looks,), command)
     )
-    if not has_supervision():
-        results.not_measured[scan_speed.SUPERVISION] = "pip install --no-deps supervision"
+    results.not_measured.update(found.not_measured)
 
 
 def detector(plan: Plan, results: Results) -> None:
