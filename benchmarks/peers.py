@@ -19,7 +19,7 @@ import av
 
 from benchmarks.figures import NotMeasuredError
 
-INSTALL_SUPERVISION = "pip install --no-deps supervision pydeprecate tqdm"
+INSTALL_SUPERVISION = "pip install --no-deps 'supervision<0.28' pydeprecate tqdm"
 
 _START = """
 import sys, time
