@@ -117,7 +117,7 @@ def bill(results: Results, assumed: Assumptions, cameras: int) -> Bill:
     Raises:
         InputError: A figure that it needs was not measured.
     """
-    a_core = _median(results, "live", "cameras a core, starting included")
+    a_core = _median(results, "live", "cameras a core")
     a_camera_gb = _median(results, "live", "memory a camera") * 2**20 / GB
     by_cores = a_core * assumed.cores * assumed.busy_share
     a_machine = max(1.0, min(by_cores, assumed.memory_gb * assumed.busy_share / a_camera_gb))
@@ -154,7 +154,7 @@ def evidence_day_gb(assumed: Assumptions) -> float:
 def page(results: Results, assumed: Assumptions) -> str:
     """The generated part of docs/cost.md."""
     bills = [bill(results, assumed, cameras) for cameras in FLEETS]
-    per_core = _median(results, "live", "cameras a core, starting included")
+    per_core = _median(results, "live", "cameras a core")
     recorded = _median(results, "scan", "Jiexu, adaptive")
     cores = int(results.machine.rsplit(",", 1)[1].split()[0])
     archive_mb = 1000 * archive_day_gb(results, assumed)

@@ -8,7 +8,7 @@ from benchmarks.cost import BEGIN, END, Assumptions, bill, page, put
 from benchmarks.figures import Figure, Results
 from vision.errors import InputError
 
-LIVE = Figure("live", "cameras a core, starting included", "cameras", (40.0, 50.0, 60.0), "soak")
+LIVE = Figure("live", "cameras a core", "cameras", (40.0, 50.0, 60.0), "soak")
 MEMORY = Figure("live", "memory a camera", "MiB", (10.0,), "soak")
 ARCHIVE = Figure("storage", "archive of detections, a look", "bytes", (100.0,), "scan")
 SCAN = Figure("scan", "Jiexu, adaptive", "× real time", (160.0,), "scan")
