@@ -53,7 +53,8 @@ def measure(cases: int, *, workers: int = 2) -> float:
     Raises:
         TimeoutError: Not all arrived in time.
     """
-    well = ["--fail", "0", "--down-every", "86400", "--workers", str(workers)]
+    calm = ["--fail", "0", "--down-every", "86400", "--detour", "0", "--step", "2"]
+    well = [*calm, "--workers", str(workers)]
     options = arguments().parse_args(well)
     ports, keys = (free_port(), free_port()), new_keys()
     with tempfile.TemporaryDirectory(prefix="jiexu-rate-") as name:

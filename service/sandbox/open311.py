@@ -115,10 +115,9 @@ def open311_router(platform: SandboxPlatform, api_key: str) -> APIRouter:
         end_date: str | None = None,
         status: str | None = None,
     ) -> Response:
-        cases = [one for one in platform.cases() if one.interface == "open311"]
         if service_request_id:
-            wanted = set(service_request_id.split(","))
-            cases = [one for one in cases if one.reference in wanted]
+            wanted = (platform.case(one) for one in dict.fromkeys(service_request_id.split(",")))
+            cases = [one for one in wanted if one is not None and one.interface == "open311"]
         else:
             try:
                 since = datetime.fromisoformat(start_date) if start_date else None
@@ -127,8 +126,9 @@ def open311_router(platform: SandboxPlatform, api_key: str) -> APIRouter:
                 return _errors(form, 400, "start_date and end_date must be W3C dates")
             cases = [
                 one
-                for one in cases
-                if (since is None or one.passed[0].at >= since)
+                for one in platform.cases()
+                if one.interface == "open311"
+                and (since is None or one.passed[0].at >= since)
                 and (until is None or one.passed[0].at <= until)
                 and (service_code is None or one.facts["service_code"] == service_code)
                 and (status is None or _status(one) in status.split(","))
