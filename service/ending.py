@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import threading
 import time
@@ -14,7 +15,7 @@ WITHIN_S = 9.5
 """Whoever stops the service waits ten seconds; what has not ended by then is left to itself."""
 
 SPARE_S = 0.5
-"""Of that, for the interpreter to end."""
+"""Of that, for what has to be done last."""
 
 Step = Callable[[float], object]
 """Ends something; is told how many seconds there are for it."""
@@ -75,6 +76,18 @@ class Ending:
         if late:
             log.warning("the service ends although these have not: %s", ", ".join(late))
         return late
+
+    def leave(self, code: int) -> None:
+        """End the process now that all has ended.
+
+        An interpreter takes itself apart for seconds where the machine is busy, and cannot be
+        stopped in that.
+        """
+        for child in multiprocessing.active_children():
+            child.kill()
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        self._exit_now(code)
 
     @property
     def left_s(self) -> float:

@@ -144,7 +144,7 @@ def serve(
     *,
     demo: bool = False,
 ) -> None:
-    """Serve until told to stop.
+    """Serve until told to stop; the process ends with it.
 
     Args:
         settings: All settings.
@@ -234,12 +234,16 @@ def serve(
         replays.start()
     if demo:
         threading.Thread(target=show_demo, args=(service,), daemon=True).start()
+    code = 0
     try:
         log.info("listening at %s:%s", settings.host, settings.port)
         server.run()
+    except SystemExit as leave:
+        code = leave.code if isinstance(leave.code, int) else 1
     finally:
         ending.wait()
         service.database.close()
+    ending.leave(code)
 
 
 def _reload(reloader: Reloader | None) -> None:

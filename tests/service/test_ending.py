@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import threading
 import time
 
@@ -54,3 +56,14 @@ def test_the_process_ends_when_the_time_is_over_whatever_waits() -> None:
     assert over.wait(5.0)
     assert time.monotonic() - began_s >= 0.3
     assert codes == [0]
+
+
+def test_who_leaves_takes_the_processes_along() -> None:
+    codes: list[int] = []
+    context = multiprocessing.get_context("spawn")
+    child = context.Process(target=time.sleep, args=(3600,), daemon=True)
+    child.start()
+    Ending({}, exit_now=codes.append).leave(3)
+    child.join(10)
+    assert child.exitcode == -signal.SIGKILL
+    assert codes == [3]
