@@ -57,6 +57,7 @@ def brief_of(session: Session, case: CaseRow, visit: Visit, now: datetime) -> di
         "ended_at": _iso(case.ended_at),
         "still_at": [_iso(at) for at in record.still_at],
         "dwell_s": record.dwell_s,
+        "dwell": None if record.dwell is None else record.dwell.model_dump(),
         "rule": record.rule.name,
         "rule_dwell_s": _number(record.rule.settings.get("dwell_s")),
         "frames_seen": record.frames_seen,

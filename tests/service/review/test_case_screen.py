@@ -85,6 +85,28 @@ def test_cases_are_confirmed_rejected_and_taken_back_by_single_keys(
     assert last_decision(pages, third).verdict == Verdict.NOT_SURE
 
 
+def test_where_the_time_went_is_shown_with_what_it_means(
+    reviewer: BrowserContext, pages: ServedPages, queue: Callable[..., list[str]]
+) -> None:
+    ledger = {"observed_s": 45.0, "bridged_s": 10.0, "unknown_s": 5.0}
+    with_ledger, without = *queue(1, dwell=ledger), *queue(1)
+    page = reviewer.new_page()
+    page.goto(f"/ui/review?case={with_ledger}")
+    assert on_screen(page) == with_ledger
+    parts = page.get_by_role("list", name="Of this time")
+    expect(parts.get_by_role("listitem")).to_contain_text(["Seen 45 sec", "Bridged", "Unknown"])
+    hidden = parts.get_by_title("Hidden or missed for a while, and seen again at the same place")
+    expect(hidden).to_contain_text("10 sec")
+    widths = [
+        page.locator(f".jx-bar .jx-dwell-{name}").evaluate("one => parseFloat(one.style.width)")
+        for name in ("observed", "bridged", "unknown")
+    ]
+    assert widths[0] / widths[1] == pytest.approx(4.5, rel=0.01)
+    page.goto(f"/ui/review?case={without}")
+    assert on_screen(page) == without
+    expect(page.get_by_text("How much of it was seen is not known.")).to_be_visible()
+
+
 def test_the_kind_is_changed_and_the_box_drawn_anew(
     reviewer: BrowserContext, pages: ServedPages, queue: Callable[..., list[str]]
 ) -> None:

@@ -25,6 +25,15 @@ export const CaseFacts = {
       const share = this.one.rule_dwell_s ? (1000 * this.one.rule_dwell_s * 100) / Math.max(1, this.until - this.begin) : null;
       return share !== null && share <= 100 ? share : null;
     },
+    // Where the time went, as shares of it: seen, hidden and seen again, unknown.
+    parts() {
+      if (!this.one.dwell) return [];
+      const whole = Math.max(1, this.one.dwell_s);
+      return ["observed", "bridged", "unknown"].map((name) => {
+        const seconds = this.one.dwell[name + "_s"];
+        return { name, seconds, share: Math.min(100, (100 * seconds) / whole) };
+      });
+    },
     last() {
       if (this.one.ended_at) return this.t("ended");
       return this.one.verification === "cannot_see" ? this.t("cannot_see") : this.t("still_there");
@@ -67,6 +76,18 @@ export const CaseFacts = {
           <i v-for="(share, place) in marks" :key="place" class="jx-mark" :style="{ left: share + '%' }"></i>
           <i v-if="wants !== null" class="jx-wants" :style="{ left: wants + '%' }"></i>
         </div>
+        <template v-if="parts.length">
+          <div class="jx-bar" aria-hidden="true">
+            <span v-for="part in parts" :key="part.name" :class="'jx-dwell-' + part.name" :style="{ width: part.share + '%' }"
+              :title="t('dwell_means_' + part.name)"></span>
+          </div>
+          <ul class="jx-dwell" :aria-label="t('dwell')">
+            <li v-for="part in parts" :key="part.name" :title="t('dwell_means_' + part.name)">
+              <i :class="'jx-dwell-' + part.name" aria-hidden="true"></i>{{ t('dwell_' + part.name) }} <b>{{ lasting(part.seconds) }}</b>
+              <span class="jx-unseen">{{ t('dwell_means_' + part.name) }}</span></li>
+          </ul>
+        </template>
+        <p v-else class="jx-soft">{{ t('dwell_none') }}</p>
         <div class="jx-row jx-soft"><span>{{ t('looks').replace('{count}', one.frames_seen) }}</span>
           <span v-if="one.rule_dwell_s">{{ t('rule_wants') }} {{ lasting(one.rule_dwell_s) }}</span></div>
       </section>
