@@ -37,6 +37,11 @@ _HEADERS = (
 )
 _POLICY = b"default-src 'none'; frame-ancestors 'none'"
 _REFERENCE_POLICY = POLICY.encode()
+_PRINTED_POLICY = (
+    b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+)
+PRINTED = f"{PREFIX}/reports/figures.html"
+"""A page that holds its own style and pictures, and asks for nothing."""
 REFERENCE = f"{PREFIX}/docs"
 """Where the page made from the API's description stands."""
 # NiceGUI writes its scripts into the page and compiles templates in the browser; nothing comes
@@ -160,6 +165,8 @@ class Around:
         """What a browser may load and do for an answer."""
         if path.startswith(REFERENCE):
             return _REFERENCE_POLICY
+        if path == PRINTED:
+            return _PRINTED_POLICY
         is_page = path == PAGES or path.startswith(f"{PAGES}/")
         return self._pages_policy if is_page else _POLICY
 

@@ -25,6 +25,7 @@ class Page:
         build: Puts its elements where it is called; the shell is around it already.
         is_wide: Whether it uses the whole window, without scrolling of the shell.
         in_navigation: Whether the navigation leads to it.
+        below: Path of the page in the navigation that it belongs to; empty for none.
     """
 
     path: str
@@ -34,6 +35,7 @@ class Page:
     build: Callable[[Visit], Awaitable[None]]
     is_wide: bool = False
     in_navigation: bool = True
+    below: str = ""
 
     @property
     def address(self) -> str:

@@ -124,6 +124,8 @@ def _frame(visit: Visit, page: Page, pages: Sequence[Page]) -> ui.element:
             link = tag("a", classes="jx-link", href=one.address)
             if one is page:
                 link.props["aria-current"] = "page"
+            elif one.path == page.below:
+                link.props["aria-current"] = "true"
             with link:
                 icon(one.icon)
                 tag("span", say(f"page.{one.name}"))

@@ -183,7 +183,8 @@ class _Figures:
 
     def _hours(self) -> dict[str, Any]:
         spread = self.report.overall.rectified
-        return _bars(self.words.bands, [(self.words.word("cases"), spread.bands, _BLUE)])
+        series = [(self.words.word("cases"), spread.bands, _BLUE)]
+        return _bars(self.words.bands, series, lying=True)
 
     def _hours_note(self) -> str:
         words, spread = self.words, self.report.overall.rectified

@@ -182,7 +182,7 @@ class _List:
         timezone = self._visit.service.settings.timezone
         kind = KINDS.get(case.kind)
         with tag("tr", data_case=case.id):
-            with tag("td"):
+            with tag("td", classes="jx-whole"):
                 colour = kind.colour if kind else "gray"
                 tag("span", classes="jx-dot", style=f"background:{colour}")
                 if self._visit.may(Role.REVIEWER):
@@ -196,8 +196,9 @@ class _List:
                     tag("span", text, classes="jx-chip jx-chip-warn")
             tag("td", row.camera_name)
             tag("td", case.zone_id)
-            tag("td", age(say, (now - case.raised_at).total_seconds()))
-            tag("td", moment(say, case.raised_at, timezone))
+            waits = age(say, (now - case.raised_at).total_seconds())
+            tag("td", waits, classes="jx-whole")
+            tag("td", moment(say, case.raised_at, timezone), classes="jx-whole")
             tag("td", f"{case.confidence:.0%}")
             with tag("td"):
                 if row.held_by is not None:

@@ -348,5 +348,11 @@ def _box(brief: dict[str, Any], file: dict[str, Any]) -> None:
 
 
 PAGE = Page(
-    "/second-looks", "second_looks", "visibility", Role.REVIEWER, build, in_navigation=False
+    "/second-looks",
+    "second_looks",
+    "visibility",
+    Role.REVIEWER,
+    build,
+    in_navigation=False,
+    below="/queue",
 )

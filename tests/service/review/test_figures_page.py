@@ -130,6 +130,15 @@ def test_rates_are_shown_with_what_they_are_of_and_pictures_on_demand(
     for name in ("As a page", "As a workbook"):
         link = page.get_by_role("link", name=name).get_attribute("href")
         assert window.request.get(link or "").status == 200
+    printed = window.new_page()
+    printed.goto(page.get_by_role("link", name="As a page").get_attribute("href") or "")
+    assert (
+        printed.get_by_role("heading", level=1).evaluate("one => getComputedStyle(one).fontSize")
+        == "28px"
+    ), "its own style holds"
+    before = printed.get_by_role("img", name="Before")
+    assert before.evaluate("img => img.decode().then(() => img.naturalWidth)") == 160
+    printed.close()
     page.get_by_role("link", name="The one before").click()
     expect(page.get_by_role("heading", name="2026-04")).to_be_visible()
     page.get_by_role("link", name="Quarterly review").click()
