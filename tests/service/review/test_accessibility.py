@@ -12,7 +12,7 @@ from queued import queue_candidates
 from served_pages import ServedPages
 
 from service.store.cameras import add_camera
-from service.store.tables import Role
+from service.store.tables import CaseRow, CaseState, Role, VerificationRow
 from vision.site import Camera
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -30,6 +30,27 @@ def faults(page: Page) -> list[str]:
     ]
 
 
+def looked_at(pages: ServedPages, folder: Path) -> None:
+    """A case that is said to be handled, and whose camera cannot see the place."""
+    (case_id,) = queue_candidates(pages.database, pages.files, folder, 1)
+    now = datetime.now(UTC)
+    with pages.database.write() as session:
+        case = session.get_one(CaseRow, case_id)
+        case.state, case.queue_at = CaseState.HANDLED, None
+        session.add(
+            VerificationRow(
+                id=case_id,
+                case_id=case_id,
+                why="handled",
+                begun_at=now,
+                until=now,
+                result="cannot_see",
+                decided_at=now,
+                open=True,
+            )
+        )
+
+
 @pytest.mark.parametrize(("scheme", "locale"), [("light", "en-US"), ("dark", "zh-CN")])
 def test_pages_of_review_can_be_read_by_everyone(
     chromium: Browser, pages: ServedPages, tmp_path: Path, scheme: str, locale: str
@@ -42,7 +63,8 @@ def test_pages_of_review_can_be_read_by_everyone(
     expect(page.get_by_role("main")).to_be_visible()
     assert faults(page) == []
     pages.log_in(context, Role.SUPERVISOR, f"sup.{scheme}")
-    for path in ("/ui/queue", "/ui/quality"):
+    looked_at(pages, tmp_path)
+    for path in ("/ui/queue", "/ui/second-looks", "/ui/quality"):
         page.goto(path)
         page.wait_for_selector("#page > *")
         assert faults(page) == [], path
@@ -60,7 +82,13 @@ def test_pages_of_review_can_be_read_by_everyone(
 def test_pages_of_supervision_can_be_read_by_everyone(
     chromium: Browser, pages: ServedPages, scheme: str, locale: str
 ) -> None:
-    zone = {"id": "bays", "purpose": "green", "points": [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]}
+    zone = {
+        "id": "bays",
+        "purpose": "permitted_vending",
+        "points": [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]],
+        "schedule": {"windows": [{"from": "17:30", "to": "22:00"}]},
+        "permits": [{"id": "P-1"}],
+    }
     place = {"lon": 119.974, "lat": 31.811, "coord_sys": "wgs84"}
     camera = Camera.model_validate({"id": f"{scheme}-1", "zones": [zone], **place})
     with pages.database.write() as session:
