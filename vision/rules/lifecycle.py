@@ -367,7 +367,8 @@ class Lives:
         if known.permit_id is None:
             changes["permit_id"] = finding.permit_id
         if finding.dwell is not None and finding.last_seen_s >= look.time_s:
-            changes["dwell"] = case.before.and_then(finding.dwell)
+            before = case.before
+            changes["dwell"] = before.and_then(finding.dwell) if any(before) else finding.dwell
         if better:
             changes |= {
                 "box": self._in_frame(finding.box),
