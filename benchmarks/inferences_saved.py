@@ -21,6 +21,7 @@ import numpy as np
 
 from vision.detect.detections import Detections
 from vision.detect.registry import load_registry
+from vision.engine import watching_detector
 from vision.frames.frame import Frame
 from vision.frames.gate import ChangeGate
 from vision.frames.health import HealthWatch
@@ -30,7 +31,6 @@ from vision.frames.standing import Mask, same_within
 from vision.observe.memory import SightingMemory
 from vision.observe.sighting import Sighting, Snapshot
 from vision.pipeline import Looker
-from vision.scan import watching_detector
 from vision.standing_watch import StandingWatch
 
 SIDE_PX = 6

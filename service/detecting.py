@@ -15,8 +15,8 @@ from service.cameras.inference import DetectorProcess
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry, Registry
+from vision.engine import watching_detector
 from vision.frames.frame import Image
-from vision.scan import watching_detector
 from vision.site import Camera
 
 log = logging.getLogger(__name__)

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from blobs import BlobDetector
 
-from vision import pipeline
 from vision.detect.detections import Detections
 from vision.frames.gate import ChangeGate
 from vision.frames.health import HealthWatch
 from vision.frames.looks import LookPolicy
 from vision.frames.recording import Recording, open_recording
 from vision.observe.look import Look
-from vision.pipeline import Looker
+from vision.pipeline import AHEAD_HERE, Ahead, Looker
 
 Wanted = Callable[[Look], bool]
 
@@ -24,17 +23,23 @@ def open_clip(clip: Path) -> Recording:
     return open_recording(clip, camera_id="square", timezone=UTC)
 
 
-def looker_of(source: Recording, detector: BlobDetector, policy: LookPolicy) -> Looker:
+def looker_of(
+    source: Recording, detector: BlobDetector, policy: LookPolicy, ahead: Ahead = AHEAD_HERE
+) -> Looker:
     watch = HealthWatch(adopt_new_pose=True)
-    return Looker(source, detector, gate=ChangeGate(), watch=watch, policy=policy)
+    return Looker(source, detector, gate=ChangeGate(), watch=watch, policy=policy, ahead=ahead)
 
 
 def look_through(
-    clip: Path, policy: LookPolicy, wanted: Wanted, detector: BlobDetector | None = None
+    clip: Path,
+    policy: LookPolicy,
+    wanted: Wanted,
+    detector: BlobDetector | None = None,
+    ahead: Ahead = AHEAD_HERE,
 ) -> list[Look]:
     looks: list[Look] = []
     with open_clip(clip) as source:
-        looker = looker_of(source, detector or BlobDetector(), policy)
+        looker = looker_of(source, detector or BlobDetector(), policy, ahead)
         active = False
         while (look := looker.next(active)) is not None:
             looks.append(look)
@@ -68,13 +73,9 @@ def test_a_fixed_pace_does_not_depend_on_what_is_seen(blob_clip: Path) -> None:
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 5])
-def test_working_ahead_changes_nothing(
-    blob_clip: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
-) -> None:
+def test_working_ahead_changes_nothing(blob_clip: Path, ahead: int) -> None:
     expected = look_through(blob_clip, LookPolicy(), heap_seen)
-    monkeypatch.setattr(pipeline, "LOOKS_AHEAD", ahead)
-    monkeypatch.setattr(pipeline, "FRAMES_AHEAD", ahead)
-    looks = look_through(blob_clip, LookPolicy(), heap_seen)
+    looks = look_through(blob_clip, LookPolicy(), heap_seen, ahead=Ahead(frames=ahead, looks=ahead))
     assert len(looks) == len(expected)
     assert all(same(a, b) for a, b in zip(looks, expected, strict=True))
 

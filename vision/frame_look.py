@@ -5,9 +5,10 @@ The same for a recording, whose frames are begun ahead of judgement, and for a l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ from vision.second_stage import SecondStage, SecondStageSettings
 from vision.signing import Signing
 from vision.site import Camera, RuleSettings
 from vision.standing_watch import StandingWatch, StandingWatchSettings, own_detections
+
+Inspect = Callable[[Frame], Future[Detections]]
+"""Starts detection in a frame, wherever its picture lies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,7 @@ class FrameLooker:
         second_stage: Scores the crops of what stands; nothing is scored without it.
         signing: Takes signatures of how things look; none are taken without it.
         standing_watch: Adds what the standing picture of the view tells; nothing is added without.
+        inspect: Starts detection in a frame; by default as :func:`inspection` does.
     """
 
     def __init__(
@@ -73,8 +78,10 @@ class FrameLooker:
         second_stage: SecondStage | None = None,
         signing: Signing | None = None,
         standing_watch: StandingWatch | None = None,
+        inspect: Inspect | None = None,
     ) -> None:
         self._detector = detector
+        self._inspect = inspect or partial(inspection, detector)
         self._gate = gate
         self._watch = watch
         self._second_stage = second_stage
@@ -192,10 +199,11 @@ class FrameLooker:
             found = self._signing.sign(found, frame, there)
         return found
 
-    def _inspect(self, frame: Frame) -> Future[Detections]:
-        """Start detection in a frame, shown no larger than the detector makes use of."""
-        picture = frame.fitted(self._detector.input_size)
-        return self._detector.submit(picture, (frame.width, frame.height))
+
+def inspection(detector: Detector, frame: Frame) -> Future[Detections]:
+    """Start detection in a frame, shown no larger than the detector makes use of."""
+    picture = frame.fitted(detector.input_size)
+    return detector.submit(picture, (frame.width, frame.height))
 
 
 def second_stage_of(rules: RuleSettings, classifier: Classifier) -> SecondStage:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vision.array_state import State
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
-from vision.frame_look import BegunLook, FrameLooker
+from vision.frame_look import BegunLook, FrameLooker, Inspect
 from vision.frames.frame import Frame
 from vision.frames.gate import ChangeGate
 from vision.frames.health import HealthWatch
@@ -30,8 +30,22 @@ from vision.second_stage import SecondStage
 from vision.signing import Signing
 from vision.standing_watch import StandingWatch
 
-FRAMES_AHEAD = 4
-LOOKS_AHEAD = 3
+
+@dataclass(frozen=True)
+class Ahead:
+    """How far work runs ahead of judgement.
+
+    Attributes:
+        frames: Frames asked for.
+        looks: Looks begun, so that their detections are under way.
+    """
+
+    frames: int = 4
+    looks: int = 3
+
+
+AHEAD_HERE = Ahead()
+"""Enough to keep the threads of one process busy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +68,9 @@ class Looker:
         second_stage: Scores the crops of what stands; nothing is scored without it.
         signing: Takes signatures of how things look; none are taken without it.
         standing_watch: Adds what the standing picture of the view tells; nothing is added without.
+        inspect: Starts detection in a frame; see
+            :class:`~vision.frame_look.FrameLooker`.
+        ahead: How far work runs ahead of judgement.
     """
 
     def __init__(
@@ -67,7 +84,10 @@ class Looker:
         second_stage: SecondStage | None = None,
         signing: Signing | None = None,
         standing_watch: StandingWatch | None = None,
+        inspect: Inspect | None = None,
+        ahead: Ahead = AHEAD_HERE,
     ) -> None:
+        self._ahead = ahead
         self._source = source
         self._policy = policy
         self._looker = FrameLooker(
@@ -77,6 +97,7 @@ class Looker:
             second_stage=second_stage,
             signing=signing,
             standing_watch=standing_watch,
+            inspect=inspect,
         )
         self._base_s: float | None = None
         self._active = False
@@ -97,7 +118,7 @@ class Looker:
         if self._policy.interval_s(active) != self._policy.interval_s(self._active):
             self._take_back()
         self._active = active
-        while len(self._pending) < LOOKS_AHEAD and not self._over:
+        while len(self._pending) < self._ahead.looks and not self._over:
             self._begin_look()
         if not self._pending:
             return None
@@ -157,7 +178,7 @@ class Looker:
         tolerance_s = policy.tolerance_s(active)
         wanted_s = 0.0 if self._base_s is None else policy.next_s(self._base_s, active)
         time_s = wanted_s
-        for _ in range(FRAMES_AHEAD):
+        for _ in range(self._ahead.frames):
             if time_s not in self._frames:
                 self._frames[time_s] = self._source.submit(time_s, tolerance_s)
             time_s = policy.next_s(self._source.anchor_s(time_s, tolerance_s), active)

@@ -11,19 +11,21 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from vision import __version__
 from vision.archive import join_archives
 from vision.detect.classifier import Classifier, load_classifier
 from vision.detect.detector import Detector
-from vision.detect.load import load_detector
 from vision.detect.registry import ModelEntry, Registry
+from vision.engine import Engine, LocalEngine, Result, Work
 from vision.errors import InputError, JiexuError
 from vision.files import write_atomically
 from vision.frames.capture import capture_stream, redact
@@ -31,13 +33,13 @@ from vision.frames.inputs import ScanInput, content_sha256, discover
 from vision.frames.looks import LookPolicy
 from vision.frames.wallclock import StartTime
 from vision.judging import effective_rules, rules_for
-from vision.observe.memory import MemorySettings
 from vision.record import ViolationRecord, write_violations
 from vision.report.html import write_report
 from vision.report.summary import summary_from
 from vision.run_folder import RunFolder
-from vision.scan_input import Job, Progress, scan_input
+from vision.scan_input import Job, Progress
 from vision.site import Camera, RuleSettings, Site
+from vision.store import drop_copy, local_copy
 from vision.versions import library_versions
 
 log = logging.getLogger(__name__)
@@ -109,6 +111,7 @@ def run_scan(
     progress: Progress,
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    engine: Engine | None = None,
 ) -> ScanResult:
     """Scan inputs into a run folder; go on where an earlier run of the same folder stopped.
 
@@ -122,6 +125,7 @@ def run_scan(
         registry: Where models are found.
         progress: Hears how it goes on.
         clock: Tells wall-clock time, for the run's own times and for streams.
+        engine: What does the work, this process by default; it is closed at the end.
 
     Raises:
         InputError: An argument does not exist, or there is nothing to scan.
@@ -133,11 +137,9 @@ def run_scan(
         raise InputError(f"nothing to scan in {', '.join(map(redact, arguments))}")
     folder = RunFolder(out)
     with folder.locked():
-        run = _Run(folder, options, registry, progress, clock)
+        run = _Run(folder, options, registry, progress, clock, engine=engine or LocalEngine())
         try:
-            for number, item in enumerate(inputs, 1):
-                run.scan(item, number, len(inputs))
-                run.write_violations()
+            run.scan(inputs)
         except KeyboardInterrupt:
             run.interrupted = True
         finally:
@@ -151,6 +153,54 @@ def run_scan(
     )
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """An input under way, or one that could not be begun.
+
+    Attributes:
+        item: The input.
+        work: What is done about it; ``None`` where that could not be found out.
+        wait: Waits for its result; ``None`` for the same work as an earlier one.
+        failed: Report of an input that could not be begun.
+    """
+
+    item: ScanInput
+    work: Work | None = None
+    wait: Callable[[], Result] | None = None
+    failed: dict[str, Any] | None = None
+
+
+class _Told:
+    """Turns what goes wrong with one input into its report; the rest goes on.
+
+    Use as a context manager.
+
+    Attributes:
+        report: What went wrong, if anything did.
+    """
+
+    def __init__(self, item: ScanInput) -> None:
+        self.report: dict[str, Any] | None = None
+        self._item = item
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, InputError):
+            self.report = _failed(self._item, str(error))
+        elif isinstance(error, Exception) and not isinstance(error, JiexuError):
+            log.error("%s", self._item.name, exc_info=error)
+            name, what = self._item.name, type(error).__name__
+            self.report = _failed(self._item, f"{name}: internal error: {what}: {error}")
+        return self.report is not None
+
+
 class _Run:
     """One call of :func:`run_scan`."""
 
@@ -161,6 +211,8 @@ class _Run:
         registry: Registry,
         progress: Progress,
         clock: Callable[[], datetime],
+        *,
+        engine: Engine,
     ) -> None:
         self.reports: list[dict[str, Any]] = []
         self.records: list[ViolationRecord] = []
@@ -172,39 +224,66 @@ class _Run:
         self._clock = clock
         self._started = clock()
         self._began = time.perf_counter()
+        self._engine = engine
         self._detectors: dict[str, Detector] = {}
         self._derelict: Classifier | None = None
+        self._begun: set[str] = set()
         self._done: dict[str, str] = {}
 
-    def scan(self, item: ScanInput, number: int, of: int) -> None:
-        """Scan one input, or report why it cannot be."""
-        try:
+    def scan(self, inputs: Sequence[ScanInput]) -> None:
+        """Scan the inputs, several at a time if the engine does; they are reported in order."""
+        begun: deque[_Begun] = deque()
+        for number, item in enumerate(inputs, 1):
+            begun.append(self._begin(item, number, len(inputs)))
+            if len(begun) == self._engine.at_once:
+                self._end(begun.popleft())
+        while begun:
+            self._end(begun.popleft())
+
+    def _begin(self, item: ScanInput, number: int, of: int) -> _Begun:
+        with _Told(item) as told:
             job = self._job(item)
             detector, classifier = self._detector(job.model), self._classifier()
-            key = job.key(detector, classifier)
-            result: dict[str, Any] | None
-            if key in self._done:
-                result = {"input": _repeated(item, self._done[key]), "violations": []}
-            elif (result := self._folder.read_result(key)) is not None:
-                result["input"] |= {"name": item.name, "reused": True}
-            else:
-                self._progress.input_started(item.name, number, of)
-                result = scan_input(
-                    job, key, detector, self._folder, self._progress, classifier=classifier
-                )
-        except InputError as error:
-            report = _failed(item, str(error))
-        except JiexuError:
-            raise
-        except Exception as error:
-            log.exception("%s", item.name)
-            report = _failed(item, f"{item.name}: internal error: {type(error).__name__}: {error}")
-        else:
-            self._done.setdefault(key, item.name)
-            self.records += [ViolationRecord.model_validate(v) for v in result["violations"]]
-            report = result["input"]
+            work = Work(
+                job,
+                job.key(detector, classifier),
+                detector,
+                classifier,
+                self._registry.classifier("derelict"),
+                number,
+                of,
+            )
+            if work.key in self._begun:
+                # Known only once the first has ended, and scanned if that fails.
+                return _Begun(item, work)
+            self._begun.add(work.key)
+            kept = self._folder.read_result(work.key)
+            if kept is not None:
+                kept["input"] |= {"name": item.name, "reused": True}
+                return _Begun(item, work, partial(_given, kept))
+            return _Begun(item, work, self._engine.begin(work, self._folder, self._progress))
+        return _Begun(item, failed=told.report)
+
+    def _end(self, begun: _Begun) -> None:
+        item, work, report = begun.item, begun.work, begun.failed
+        if work is not None:
+            with _Told(item) as told:
+                result = self._result(item, work, begun.wait)
+                self.records += [ViolationRecord.model_validate(v) for v in result["violations"]]
+                report = result["input"]
+                self._done.setdefault(work.key, item.name)
+            report = told.report or report
+            if work.job.input.url:
+                drop_copy(work.job.input.path)
+        assert report is not None
         self.reports.append(report)
         self._progress.input_ended(report)
+        self.write_violations()
+
+    def _result(self, item: ScanInput, work: Work, wait: Callable[[], Result] | None) -> Result:
+        if wait is None and work.key in self._done:
+            return {"input": _repeated(item, self._done[work.key]), "violations": []}
+        return (wait or self._engine.begin(work, self._folder, self._progress))()
 
     def write_violations(self) -> None:
         """Replace ``violations.jsonl`` by what is known so far."""
@@ -220,12 +299,11 @@ class _Run:
 
     def close(self) -> None:
         """Release the detectors."""
-        for detector in self._detectors.values():
-            detector.close()
+        self._engine.close()
 
     def _detector(self, entry: ModelEntry) -> Detector:
         if entry.name not in self._detectors:
-            self._detectors[entry.name] = watching_detector(entry, self._options.runtime)
+            self._detectors[entry.name] = self._engine.detector(entry, self._options.runtime)
         return self._detectors[entry.name]
 
     def _classifier(self) -> Classifier | None:
@@ -240,6 +318,8 @@ class _Run:
         start = None
         if item.kind == "stream":
             item, start = self._capture(item)
+        elif item.url:
+            item = replace(item, paths=(local_copy(item.url),))
         if options.start_time is not None:
             start = StartTime(options.start_time, "option")
         site = options.site
@@ -301,6 +381,7 @@ class _Run:
                 "rules": effective_rules(rules_for(options.site, None, options.rules, {})),
                 "rule_options": options.rules,
             },
+            "engine": self._engine.described(),
             "models": [
                 _named_model(detector, self._registry.model(name).thresholds)
                 | {"experimental": list(self._registry.model(name).experimental)}
@@ -324,22 +405,6 @@ class _Run:
             },
             "inputs": self.reports,
         }
-
-
-def watching_detector(entry: ModelEntry, runtime: str | None) -> Detector:
-    """Load a detector that is to look at a stream.
-
-    Fainter detections than a single picture deserves keep alive what a confident one began.
-
-    Raises:
-        ModelError: It cannot be loaded.
-    """
-    keep = MemorySettings().keep_confidence
-    return load_detector(
-        entry,
-        runtime=runtime,
-        thresholds={name: min(least, keep) for name, least in entry.thresholds.items()},
-    )
 
 
 def site_content(site: Site) -> dict[str, Any]:
@@ -372,6 +437,10 @@ def _named_model(model: Detector | Classifier, thresholds: Mapping[str, float]) 
         "classes": list(model.names),
         "thresholds": dict(thresholds),
     }
+
+
+def _given(result: Result) -> Result:
+    return result
 
 
 def _failed(item: ScanInput, reason: str) -> dict[str, Any]:

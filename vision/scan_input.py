@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -20,20 +20,20 @@ from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry
 from vision.errors import InputError
 from vision.evidence.collect import Material, collect_evidence
-from vision.frame_look import second_stage_of, standing_watch_of
+from vision.frame_look import Inspect, second_stage_of, standing_watch_of
 from vision.frames.frame import Frame
 from vision.frames.gate import ChangeGate, GateSettings
 from vision.frames.health import HealthWatch
 from vision.frames.inputs import ScanInput
 from vision.frames.looks import LookPolicy
-from vision.frames.recording import Recording, open_recording
-from vision.frames.source import FrameSource
+from vision.frames.recording import open_recording
+from vision.frames.source import FrameSource, RecordingSource
 from vision.frames.stills import open_stills
 from vision.frames.wallclock import StartTime
 from vision.judging import effective_rules, judge_for
 from vision.observe.families import STANDING_OBJECT
 from vision.observe.look import NUDGED, Affine, Health, Look
-from vision.pipeline import Looker
+from vision.pipeline import AHEAD_HERE, Ahead, Looker
 from vision.record import SourceRecord
 from vision.rules.judge import Judge
 from vision.run_folder import RunFolder
@@ -139,6 +139,22 @@ class Job:
         )
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How an input is read and inspected. None of it changes the result.
+
+    Attributes:
+        open: Opens the input.
+        inspect: Starts detection in a frame; see
+            :class:`~vision.frame_look.FrameLooker`.
+        ahead: How far work runs ahead of judgement.
+    """
+
+    open: Callable[[Job], FrameSource] = Job.open
+    inspect: Inspect | None = None
+    ahead: Ahead = AHEAD_HERE
+
+
 @dataclass
 class _Tally:
     """What has been counted so far; kept in the checkpoint."""
@@ -169,6 +185,7 @@ def scan_input(
     progress: Progress,
     *,
     classifier: Classifier | None = None,
+    reading: Reading = Reading(),
 ) -> dict[str, Any]:
     """Bring one input to its end, from where an earlier run left it.
 
@@ -179,6 +196,7 @@ def scan_input(
         folder: Where results go.
         progress: Hears how it goes on.
         classifier: Scores the crops of vehicles that stand; nothing is scored without it.
+        reading: How the input is read and inspected.
 
     Returns:
         The result, also stored in ``folder``: ``input`` is its entry of ``run.json``,
@@ -200,9 +218,9 @@ def scan_input(
     second_stage = second_stage_of(job.rules, classifier) if classifier else None
     standing_watch = standing_watch_of(job.camera, job.rules)
     looking = _Looking(
-        job, detector, second_stage, standing_watch, judge, watch, checkpoint, progress
+        job, detector, second_stage, standing_watch, judge, watch, checkpoint, progress, reading
     )
-    with job.open() as source:
+    with reading.open(job) as source:
         progress.opened(source.info.duration_s)
         tally, spent_s = looking.through(source)
         end_s = tally.last.time_s if tally.last else 0.0
@@ -273,7 +291,7 @@ def material_of(job: Job, source: FrameSource, healthy_s: Sequence[float]) -> Ma
         source: The same, open.
         healthy_s: Stream times of all looks that could see, rising.
     """
-    recording = source if isinstance(source, Recording) else None
+    recording = source if isinstance(source, RecordingSource) else None
 
     def frame_at(time_s: float) -> Frame:
         if recording is not None:
@@ -307,6 +325,7 @@ class _Looking:
     watch: HealthWatch
     checkpoint: Checkpoint
     progress: Progress
+    reading: Reading
 
     def through(self, source: FrameSource) -> tuple[_Tally, float]:
         """Look from the checkpoint to the end, leaving all looks in the checkpoint's parts.
@@ -325,6 +344,8 @@ class _Looking:
             second_stage=self.second_stage,
             signing=Signing(),
             standing_watch=self.standing_watch,
+            inspect=self.reading.inspect,
+            ahead=self.reading.ahead,
         )
         tally = _Tally(inspected=Detections.empty(self.detector.names))
         active, parts, earlier_s = False, 0, 0.0

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from blobs import APPEARS_S, LEAVES_S, BlobDetector
 
+from vision import engine as engine_module
 from vision import scan as scan_module
 from vision.cli import app
 from vision.detect.registry import ModelEntry, Registry
@@ -73,7 +74,7 @@ def registry_of(folder: Path) -> Registry:
 def blobs() -> Iterator[None]:
     """Models are loaded as detectors that see the blobs of drawn clips."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan_module, "load_detector", lambda *args, **more: BlobDetector())
+        patch.setattr(engine_module, "load_detector", lambda *args, **more: BlobDetector())
         yield
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from vision.errors import InputError
 from vision.frames.capture import is_url, redact
+from vision.store import is_store_url, stored_files
 
 Kind = Literal["video", "stills", "picture", "stream"]
 
@@ -34,11 +35,13 @@ class ScanInput:
 
     Attributes:
         kind: ``video``, ``stills`` (a folder of pictures), ``picture`` or ``stream``.
-        paths: The files, in order; empty for a stream.
+        paths: The files, in order; empty for a stream, and for a recording in a store before it is
+            copied to this machine.
         name: What the user calls it: the path as it was reached, or the URL without credentials.
         camera_id: Camera it comes from if nothing else says so: stem of the file, name of the
             folder or host of the stream, with only letters, digits, ``.``, ``_`` and ``-``.
-        url: Where the stream is, credentials included; empty for files. Never write it anywhere.
+        url: Where the stream is, credentials included, or the recording in its store; empty for
+            files. Never write it anywhere.
     """
 
     kind: Kind
@@ -114,6 +117,9 @@ def natural_key(path: Path) -> tuple[tuple[int, int, str], ...]:
 
 
 def _expand(argument: str) -> Iterator[ScanInput]:
+    if is_store_url(argument):
+        yield from _stored(argument)
+        return
     if is_url(argument):
         host = re.sub(r"^\w+:/+", "", redact(argument)).split("?")[0]
         yield ScanInput("stream", (), redact(argument), _identifier(host), argument)
@@ -127,6 +133,14 @@ def _expand(argument: str) -> Iterator[ScanInput]:
         yield _file(path)
     else:
         raise InputError(f"{path}: does not exist")
+
+
+def _stored(url: str) -> Iterator[ScanInput]:
+    """Recordings of a store; what is named explicitly needs no suffix of a video."""
+    for file in sorted(stored_files(url), key=lambda file: natural_key(Path(file))):
+        path = Path(file)
+        if file == url or path.suffix.lower() in VIDEO_SUFFIXES:
+            yield ScanInput("video", (), file, _identifier(path.stem), file)
 
 
 def _folder(folder: Path, visited: set[str]) -> Iterator[ScanInput]:

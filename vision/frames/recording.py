@@ -75,6 +75,7 @@ def open_recording(
     timezone: tzinfo,
     start: StartTime | None = None,
     decode_threads: int = 2,
+    from_s: float = 0.0,
 ) -> Recording:
     """Open a video file for looking at it.
 
@@ -84,6 +85,9 @@ def open_recording(
         timezone: Zone of times that name none.
         start: When it began; found by :func:`~vision.frames.wallclock.start_time` if ``None``.
         decode_threads: Pictures decoded at the same time.
+        from_s: No look is wanted that would be decoded from a keyframe before this: what comes
+            before is passed over by the file's index. The frames are the same ones as long as no
+            timestamp had to be repaired; see :attr:`Recording.is_as_stored`.
 
     Returns:
         An open source; close it, or use it as a context manager.
@@ -94,6 +98,12 @@ def open_recording(
     opened = _open(path)
     if start is None:
         start = start_time(path, None, opened.metadata, timezone, opened.duration_s)
+    if from_s > 0.0:
+        try:
+            opened.window = _sought(opened, from_s)
+        except InputError:
+            opened.close()
+            raise
     return Recording(opened, camera_id=camera_id, start=start, decode_threads=decode_threads)
 
 
@@ -195,6 +205,21 @@ class Recording:
             elif declared is not None and self._last_stored_s < 0.98 * declared - 1.0:
                 notes.append(f"truncated after {window.last_s:.1f} s of {declared:.1f} s")
         return notes
+
+    @property
+    def is_as_stored(self) -> bool:
+        """Whether all packets read so far were whole and bore sound timestamps."""
+        window = self._window
+        return not window.repaired_at_s and not window.damaged and window.read_error is None
+
+    def starts_at_s(self, time_s: float, tolerance_s: float) -> float:
+        """Time of the keyframe from which the look submitted with these arguments is decoded.
+
+        The first picture stands in where a file begins without a keyframe.
+        """
+        self._window.read_past(time_s + tolerance_s)
+        start = self._window.start_before(time_s)
+        return 0.0 if start is None else start.time_s
 
     @property
     def _last_stored_s(self) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from vision.frames.frame import Frame
 from vision.frames.wallclock import StartTime
@@ -94,3 +95,12 @@ class FrameSource(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+@runtime_checkable
+class RecordingSource(FrameSource, Protocol):
+    """A source of which every picture can be had, not only those of looks."""
+
+    def stretch(self, start_s: float, end_s: float) -> Iterator[Frame]:
+        """Every picture of a stretch, with the ``time_s`` that :meth:`submit` gives it."""
+        ...

@@ -8,6 +8,7 @@ from typing import Any
 
 from vision.detect.detector import Detector
 from vision.detect.registry import Registry
+from vision.engine import watching_detector
 from vision.errors import InputError
 from vision.evidence.collect import collect_evidence
 from vision.frames.inputs import ScanInput, content_sha256, discover
@@ -16,7 +17,6 @@ from vision.frames.wallclock import StartTime
 from vision.record import EvidenceRecord
 from vision.replay.judging import Judged, evidence_state
 from vision.run_folder import RunFolder
-from vision.scan import watching_detector
 from vision.scan_input import Job, material_of
 
 log = logging.getLogger(__name__)
