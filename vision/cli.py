@@ -18,6 +18,8 @@ from rich.table import Table
 
 from vision import __version__
 from vision.check import check_site
+from vision.cluster.options import ClusterOptions
+from vision.cluster.start import cluster_engine
 from vision.detect.registry import load_registry
 from vision.errors import ConfigError, JiexuError
 from vision.learn.commands.dataset import app as dataset_app
@@ -31,6 +33,7 @@ from vision.scan import ScanOptions, ScanResult, run_scan
 from vision.score.commands import add_commands as add_score_command
 from vision.shared_options import DwellOption, ModelsOption, RuleOption, RuntimeOption
 from vision.site import Site, load_site
+from vision.store import run_folder_of
 
 EXIT_FAILED_INPUTS = 1
 EXIT_USAGE = 2
@@ -102,9 +105,13 @@ def scan(
     ctx: typer.Context,
     inputs: Annotated[
         list[str],
-        typer.Argument(help="Recordings, pictures, folders of them, or URLs of streams."),
+        typer.Argument(
+            help="Recordings, pictures, folders of them, URLs of streams, or s3://bucket/folder."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder.")] = Path("jiexu-out"),
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="Run folder, or its URL in a store (s3://...).")
+    ] = "jiexu-out",
     site: Annotated[
         Path | None, typer.Option(help="Site file with cameras, zones and rule settings.")
     ] = None,
@@ -132,7 +139,22 @@ def scan(
         float | None, typer.Option(min=1, help="Seconds to record a stream.")
     ] = None,
     clip: Annotated[float, typer.Option(min=1, help="Seconds of each evidence clip.")] = 8.0,
-    engine: Annotated[str, typer.Option(help="Only 'local'.")] = "local",
+    engine: Annotated[
+        str, typer.Option(help="'local', or 'ray' for a cluster of machines or of processes.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster to join, 'auto' or host:port; else one is started here."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Workers of the cluster; else as many as have room.")
+    ] = None,
+    worker_cpus: Annotated[
+        int, typer.Option(min=1, help="CPUs that each worker reserves, and threads it uses.")
+    ] = 1,
+    worker_gpus: Annotated[
+        float, typer.Option(min=0, help="Share of a GPU that each worker reserves, as 0.25.")
+    ] = 0.0,
     post: Annotated[
         str | None, typer.Option(help="Post each violation to this URL; see 'jiexu post'.")
     ] = None,
@@ -150,8 +172,8 @@ def scan(
     Exit code 0: all inputs scanned; 1: some inputs failed; 2: usage; 130: interrupted, the same
     command goes on.
     """
-    if engine != "local":
-        raise ConfigError(f"--engine {engine}: only 'local' is known")
+    cluster = ClusterOptions(address, workers, worker_cpus, worker_gpus)
+    _check_engine(engine, cluster)
     site_file = load_site(site) if site else None
     options = ScanOptions(
         site=site_file,
@@ -174,11 +196,19 @@ def scan(
         publisher_of: PublisherOf = ctx.obj
         publish = publisher_of(PostOptions(post, post_secret_file, post_unsigned, post_wait))
     registry = load_registry(models)
-    with ConsoleProgress(console) as progress:
-        result = run_scan(inputs, out, options, registry, progress)
-    show(result)
-    if publish is not None:
-        publish(result.folder.root, site_file)
+    with run_folder_of(out) as folder:
+        with ConsoleProgress(console) as progress:
+            result = run_scan(
+                inputs,
+                folder,
+                options,
+                registry,
+                progress,
+                engine=cluster_engine(cluster) if engine == "ray" else None,
+            )
+        show(result)
+        if publish is not None:
+            publish(result.folder.root, site_file)
     if result.interrupted:
         errors.print("Interrupted. The same command goes on where it stopped.")
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -285,6 +315,13 @@ def show(result: ScanResult) -> None:
     for reason in result.failed.values():
         errors.print(f"[red]failed[/red] {escape(reason)}", highlight=False, soft_wrap=True)
     console.print(f"Report: {result.folder.report}", soft_wrap=True)
+
+
+def _check_engine(engine: str, cluster: ClusterOptions) -> None:
+    if engine not in {"local", "ray"}:
+        raise ConfigError(f"--engine {engine}: there are 'local' and 'ray'")
+    if engine == "local" and cluster != ClusterOptions():
+        raise ConfigError("--address and --worker... are for --engine ray")
 
 
 def _timezone(option: str | None, site: Site | None) -> str:

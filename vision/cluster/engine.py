@@ -1,0 +1,290 @@
+"""The engine that scans on a Ray cluster; import it only where Ray is wanted."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from vision.cluster.conductor import Conductor, Heard, Task
+from vision.cluster.detector import ClusterDetector
+from vision.cluster.options import ClusterOptions
+from vision.cluster.parcels import Loaded, Model
+from vision.cluster.pool import GROUPS, ClusterError
+from vision.cluster.worker import Worker
+from vision.detect.detector import Detector
+from vision.detect.registry import ModelEntry
+from vision.engine import Result, Work
+from vision.errors import ModelError
+from vision.run_folder import RunFolder
+from vision.scan_input import Progress
+
+log = logging.getLogger(__name__)
+
+WORKERS_A_CONDUCTOR = 4
+"""Looks are judged at about the pace at which so many workers see them."""
+
+BEGUN_A_CONDUCTOR = 4
+"""Inputs begun to each conductor, so that none waits behind a long recording."""
+
+START_S = 300.0
+"""So long the first worker may take to start."""
+
+STOP_S = 30.0
+"""So long a conductor may take to leave its recording."""
+
+LISTENING = "listening"
+"""Thread of a conductor that answers while it works."""
+
+ASK_EVERY_S = 0.25
+CONDUCTOR_LOSSES = 4
+
+
+class ClusterEngine:
+    """See :class:`vision.engine.Engine`.
+
+    Args:
+        options: How the cluster is used.
+
+    Raises:
+        ClusterError: The cluster cannot be reached, or has no room for a worker.
+    """
+
+    def __init__(self, options: ClusterOptions) -> None:
+        self._options = options
+        _join(options)
+        try:
+            self._workers = self._start_workers()
+            count = len(self._workers)
+            conductors = min(-(-count // WORKERS_A_CONDUCTOR), os.cpu_count() or 1)
+            self._share = -(-count // conductors)
+            self._conductors = _Conductors(self._workers, conductors)
+        except BaseException:
+            ray.shutdown()
+            raise
+        self.at_once = BEGUN_A_CONDUCTOR * conductors
+
+    def detector(self, entry: ModelEntry, runtime: str | None) -> Detector:
+        """See :meth:`vision.engine.Engine.detector`; all workers must load the same model.
+
+        Raises:
+            ModelError: A worker cannot load it, or workers chose different runtimes or files.
+        """
+        model = Model(
+            entry,
+            runtime,
+            self._options.worker_cpus,
+            "cuda" if self._options.worker_gpus else "auto",
+        )
+        loaded: list[Loaded] = _answers([one.load.remote(model) for one in self._workers])
+        for other in loaded[1:]:
+            if (other.runtime, other.model_sha256) != (loaded[0].runtime, loaded[0].model_sha256):
+                raise ModelError(
+                    f"model {entry.name}: {loaded[0].host} runs it with {loaded[0].runtime}, "
+                    f"{other.host} with {other.runtime} or other files: say --runtime, and install "
+                    "the same on all machines"
+                )
+        return ClusterDetector(model, loaded[0])
+
+    def begin(self, work: Work, folder: RunFolder, progress: Progress) -> Callable[[], Result]:
+        """See :meth:`vision.engine.Engine.begin`."""
+        detector = work.detector
+        assert isinstance(detector, ClusterDetector)
+        task = Task(
+            work.job,
+            work.key,
+            folder.root.absolute(),
+            detector.model,
+            detector.loaded,
+            work.classifier_entry,
+            self._share,
+        )
+        under_way = self._conductors.scan(task)
+
+        def result() -> Result:
+            progress.input_started(work.job.input.name, work.number, work.of)
+            return self._await(task, under_way, progress)
+
+        return result
+
+    def described(self) -> dict[str, Any]:
+        """See :meth:`vision.engine.Engine.described`."""
+        return {
+            "name": "ray",
+            "workers": len(self._workers),
+            "worker_cpus": self._options.worker_cpus,
+            "worker_gpus": self._options.worker_gpus,
+            "conductors": len(self._conductors),
+            "calls_repeated": self._conductors.lost,
+        }
+
+    def close(self) -> None:
+        """See :meth:`vision.engine.Engine.close`; the cluster itself lives on if it was joined."""
+        self._conductors.close()
+        for worker in self._workers:
+            ray.kill(worker)
+        ray.shutdown()
+
+    def _await(self, task: Task, under_way: Future[Result], progress: Progress) -> Result:
+        told = False
+        while not wait([under_way], timeout=ASK_EVERY_S).done:
+            heard = self._conductors.heard(task.key)
+            if heard is not None and heard.duration_s is not None and not told:
+                progress.opened(heard.duration_s)
+                told = True
+            if heard is not None and heard.time_s:
+                progress.looked(heard.time_s, heard.violations)
+        return under_way.result()
+
+    def _start_workers(self) -> list[Any]:
+        options = self._options
+        free = ray.available_resources()
+        room = int(free.get("CPU", 0.0) // options.worker_cpus)
+        if options.worker_gpus:
+            room = min(room, int(free.get("GPU", 0.0) / options.worker_gpus + 1e-9))
+        count = options.workers or room
+        if count < 1:
+            raise ClusterError(
+                f"the cluster has no room for a worker: {free.get('CPU', 0):g} CPUs and "
+                f"{free.get('GPU', 0):g} GPUs are free"
+            )
+        made = ray.remote(
+            num_cpus=options.worker_cpus,
+            num_gpus=options.worker_gpus,
+            max_restarts=-1,
+            max_task_retries=0,
+            concurrency_groups=GROUPS,
+        )(Worker)
+        workers = [made.options(scheduling_strategy="SPREAD").remote() for _ in range(count)]
+        ready, late = ray.wait(
+            [one.is_up.remote() for one in workers], num_returns=count, timeout=START_S
+        )
+        if late:
+            raise ClusterError(
+                f"only {len(ready)} of {count} workers started within {START_S:.0f} s: "
+                "say fewer with --workers"
+            )
+        return workers
+
+
+def _join(options: ClusterOptions) -> None:
+    """Join the cluster, or start one on this machine.
+
+    Raises:
+        ClusterError: It cannot be reached.
+    """
+    try:
+        if options.address is not None:
+            ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            ray.init(
+                address="local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False,
+                # Ray would give its processes less of the machine than all others have.
+                _system_config={"worker_niceness": 0},
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ClusterError(
+            f"--address {options.address}: no Ray cluster can be joined: {error}"
+        ) from error
+
+
+def _answers(references: list[Any]) -> list[Any]:
+    try:
+        return list(ray.get(references))
+    except RayTaskError as error:
+        raise error.cause from error
+
+
+class _Conductors:
+    """Conductors on this machine, each with one recording at a time."""
+
+    def __init__(self, workers: list[Any], count: int) -> None:
+        self.lost = 0
+        self._workers = workers
+        self._count = count
+        self._at_work: dict[str, Any] = {}
+        self._idle = [self._start() for _ in range(count)]
+        self._lock = threading.Lock()
+        self._closing = False
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="conductor")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def scan(self, task: Task) -> Future[Result]:
+        """Have a recording scanned by the next conductor that is free."""
+        return self._threads.submit(self._scan, task)
+
+    def heard(self, key: str) -> Heard | None:
+        """How far a recording has come; ``None`` if it is not under way or cannot be asked."""
+        with self._lock:
+            conductor = self._at_work.get(key)
+        if conductor is None:
+            return None
+        ready, _ = ray.wait(
+            [conductor.heard.options(concurrency_group=LISTENING).remote()], timeout=ASK_EVERY_S
+        )
+        try:
+            heard: Heard | None = ray.get(ready[0]) if ready else None
+        except RayActorError:
+            return None
+        if heard is not None:
+            self.lost = max(self.lost, heard.lost)
+        return heard
+
+    def close(self) -> None:
+        """Stop what is under way, and end the conductors."""
+        with self._lock:
+            self._closing = True
+            at_work = list(self._at_work.values())
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for conductor in at_work:
+            conductor.stop.options(concurrency_group=LISTENING).remote()
+        waited_s = 0.0
+        while self._at_work and waited_s < STOP_S:
+            time.sleep(ASK_EVERY_S)
+            waited_s += ASK_EVERY_S
+        for conductor in [*self._idle, *self._at_work.values()]:
+            ray.kill(conductor)
+
+    def _scan(self, task: Task) -> Result:
+        for _ in range(CONDUCTOR_LOSSES):
+            with self._lock:
+                conductor = self._idle.pop()
+                self._at_work[task.key] = conductor
+            try:
+                result = ray.get(conductor.scan.remote(task))
+            except RayTaskError as error:
+                raise error.cause from error
+            except RayActorError as error:
+                if self._closing:
+                    raise KeyboardInterrupt from error
+                log.warning("conductor lost: %s", error)
+                conductor = self._start()
+            else:
+                if result is None:
+                    raise KeyboardInterrupt
+                return dict(result)
+            finally:
+                with self._lock:
+                    del self._at_work[task.key]
+                    self._idle.append(conductor)
+        raise ClusterError(
+            f"{task.job.input.name}: {CONDUCTOR_LOSSES} conductors were lost over it"
+        )
+
+    def _start(self) -> Any:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        made = ray.remote(num_cpus=0, concurrency_groups={LISTENING: 1})(Conductor)
+        return made.options(scheduling_strategy=here).remote(self._workers)
