@@ -5,12 +5,15 @@ from __future__ import annotations
 from vision.judging import rules_for
 from vision.site import Site
 
-THRESHOLDS = {"debris_pile": 0.65, "car": 0.4}
+THRESHOLDS = {"debris_pile": 0.65, "car": 0.4, "bin": 0.7}
 
 
 def test_what_nobody_set_comes_from_the_model() -> None:
     rules = rules_for(None, None, {}, THRESHOLDS)
-    assert rules == {"debris_pile": {"min_confidence": 0.65}}
+    assert rules == {
+        "abandoned_vehicle": {"min_confidence": 0.4},
+        "debris_pile": {"min_confidence": 0.65},
+    }
 
 
 def test_a_site_knows_better_than_the_model() -> None:

@@ -64,10 +64,14 @@ class StandingWatchSettings:
         clear_share: What is in sight to this share the frame itself must show ...
         unseen_looks: ... or, if it does not in so many looks in a row, it is not there.
         same_iou: A detection of the same family that overlaps so much is the same thing.
+        moving_confidence: What comes and goes on its own counts where the detector is so sure of
+            it; fainter boxes would hide the ground.
         margin: Share by which the boxes of what passes are widened to cover their edges.
         parked_iou: A detection of a vehicle that overlaps so much with one that stands is that one.
         claim_s: What was seen by name stays known for so long while its place looks the same ...
-        claim_share: ... over so much of what is not ground there.
+        claim_share: ... over so much of what is not ground there ...
+        claim_filled: ... and at least this share of the place is not ground: in the box of a person
+            who was none, a bag must not pass for that person.
         named_size: A box up to so many times as large as a nameless thing on it names that thing.
     """
 
@@ -84,10 +88,12 @@ class StandingWatchSettings:
     clear_share: float = 0.75
     unseen_looks: int = 2
     same_iou: float = 0.3
+    moving_confidence: float = 0.2
     margin: float = 0.06
     parked_iou: float = 0.5
     claim_s: float = 120.0
     claim_share: float = 0.5
+    claim_filled: float = 0.2
     named_size: float = 4.0
 
 
@@ -322,8 +328,8 @@ class StandingWatch:
             for one in sightings
             if one.ended_s is None and family_of(one.class_name) in _VEHICLES
         ]
-        for box, _, name in found.rows():
-            if not _moves(name):
+        for box, confidence, name in found.rows():
+            if not self._moves(name, confidence):
                 continue
             x1, y1, x2, y2 = (float(value) for value in box)
             part = _part(self._widened((x1, y1, x2, y2)), scale, shape)
@@ -358,8 +364,8 @@ class StandingWatch:
         """
         shape = (compared.shape[0], compared.shape[1])
         now = []
-        for box, _, name in found.rows():
-            if _moves(name):
+        for box, confidence, name in found.rows():
+            if self._moves(name, confidence):
                 rows, columns = _part(tuple(box.tolist()), scale, shape)
                 place = (columns.start, rows.start, columns.stop, rows.stop)
                 if rows.stop > rows.start and columns.stop > columns.start:
@@ -388,7 +394,7 @@ class StandingWatch:
         ground = picture.ground[y1:y2, x1:x2]
         own = ~same_within(claim.looks.astype(np.float32), ground, levels)
         own &= picture.known[y1:y2, x1:x2]
-        if own.mean() < 0.05:
+        if own.mean() < self._settings.claim_filled:
             return False
         same = same_within(compared[y1:y2, x1:x2], claim.looks, levels)
         return bool(same[own].mean() >= self._settings.claim_share)
@@ -451,6 +457,10 @@ class StandingWatch:
             for place, confidence, name in found.rows()
         )
 
+    def _moves(self, name: str, confidence: float) -> bool:
+        moving = family_of(name) in _PEOPLE | _VEHICLES
+        return moving and confidence >= self._settings.moving_confidence
+
     def _widened(self, box: Box) -> Box:
         x, y = self._settings.margin * (box[2] - box[0]), self._settings.margin * (box[3] - box[1])
         return (box[0] - x, box[1] - y, box[2] + x, box[3] + y)
@@ -462,10 +472,6 @@ def own_detections(detections: Detections) -> Detections:
         return detections
     added = detections.names.index(STANDING_OBJECT)
     return detections[~detections.standing & (detections.class_id != added)]
-
-
-def _moves(name: str) -> bool:
-    return family_of(name) in _PEOPLE | _VEHICLES
 
 
 def _floats(box: tuple[int, int, int, int]) -> Box:

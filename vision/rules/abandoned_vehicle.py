@@ -64,7 +64,8 @@ class Settings(RuleSettings):
             it is null.
         no_stopping_dwell_s: Seconds a vehicle may stand in a ``no_stopping`` zone.
         min_observed_share: Share of a dwell during which the vehicle must have been in sight.
-        min_confidence: Mean confidence of its recent detections, at least; half to keep it.
+        min_confidence: Mean confidence of its recent detections, at least; half to keep it. Not
+            set, it is the threshold of ``car`` in the model.
     """
 
     derelict_share: Share = 0.5

@@ -39,7 +39,9 @@ class RuleModule:
 
 
 RULES: dict[str, RuleModule] = {
-    "abandoned_vehicle": RuleModule(abandoned_vehicle.Settings, abandoned_vehicle.AbandonedVehicle),
+    "abandoned_vehicle": RuleModule(
+        abandoned_vehicle.Settings, abandoned_vehicle.AbandonedVehicle, "car"
+    ),
     "street_stall": RuleModule(street_stall.Settings, street_stall.StreetStall, "street_stall"),
     "debris_pile": RuleModule(debris_pile.Settings, debris_pile.DebrisPile, "debris_pile"),
     "construction_dust": RuleModule(construction_dust.Settings, construction_dust.ConstructionDust),

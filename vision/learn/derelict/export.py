@@ -62,7 +62,8 @@ def export_classifier(
     openvino = folder / f"{recipe.name}.fp16.xml"
     ov.save_model(converted, openvino, compress_to_fp16=True)
     copied = folder / f"{recipe.name}.pt"
-    shutil.copyfile(weights, copied)
+    if weights.resolve() != copied.resolve():
+        shutil.copyfile(weights, copied)
     files: dict[Runtime, tuple[Path, ...]] = {
         "openvino-fp16": (openvino, openvino.with_suffix(".bin")),
         "onnx": (onnx,),
