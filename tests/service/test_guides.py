@@ -16,8 +16,10 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+import fsspec
 import pytest
 from decided_store import CONFIRM, NOT_THERE, DecidedStore
+from moto.server import ThreadedMotoServer
 
 from service.store.database import Database
 from service.store.migrate import upgrade
@@ -50,6 +52,11 @@ NOT_RUN = {
 }
 """Beginnings of commands that are not run here, and why."""
 
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAJIEXUTESTS000000",
+    "AWS_SECRET_ACCESS_KEY": "secret-of-the-tests",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
 LONG_RUNNING = ("jiexu serve", "jiexu sandbox")
 TYPED = "a password for trials\n"
 
@@ -95,8 +102,9 @@ def why_not_run(command: str) -> str | None:
 class Workplace:
     """A folder with what the commands need, in which each is run once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: str) -> None:
         self._folder = folder
+        self._store = store
         self._done: set[str] = set()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -167,11 +175,23 @@ class Workplace:
             **{name: text for name, text in os.environ.items() if not name.startswith("JIEXU_")},
             "PATH": f"{bin_folder}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
+            **KEYS,
+            "AWS_ENDPOINT_URL_S3": self._store,
+            "JIEXU_SCRATCH": str(self._folder / "scratch"),
         }
         clip = encode(self._folder / "gate.mp4")
         (self._folder / "recordings").mkdir()
         shutil.copy(clip, self._folder / "recordings/gate.mp4")
         shutil.copy(clip, self._folder / "clip.mp4")
+        store = fsspec.filesystem(
+            "s3",
+            endpoint_url=self._store,
+            key=KEYS["AWS_ACCESS_KEY_ID"],
+            secret=KEYS["AWS_SECRET_ACCESS_KEY"],
+            skip_instance_cache=True,
+        )
+        store.mkdir("archive")
+        store.put_file(str(clip), "archive/may/gate.mp4")
         for name, bottom in (("site.yaml", 1), ("new.yaml", 0.5)):
             (self._folder / name).write_text(SITE.format(bottom=bottom))
         (self._folder / "truth.json").write_text(json.dumps(TRUTH))
@@ -213,7 +233,11 @@ class Workplace:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
-    yield Workplace(tmp_path_factory.mktemp("guides"))
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield Workplace(tmp_path_factory.mktemp("guides"), f"http://{host}:{port}")
+    server.stop()
 
 
 @pytest.mark.slow
