@@ -7,15 +7,17 @@ opens none besides.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.cases.catalogue import Filing
 from service.cases.lifecycle import Action, StepRefused, hold, take_step
 from service.cases.review import Box, check_box, check_kind
-from service.store.tables import CaseRow, CaseState
+from service.store.tables import CaseRow, CaseState, CaseStepRow
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,33 @@ class Correction:
         """
         check_kind(self.kind)
         check_box(self.box)
+
+
+def declined_cases(session: Session, limit: int) -> Sequence[tuple[CaseRow, CaseStepRow]]:
+    """Cases that wait to be put right, and the step with which each was declined.
+
+    The longest declined come first.
+    """
+    last = (
+        select(func.max(CaseStepRow.id))
+        .where(CaseStepRow.case_id == CaseRow.id, CaseStepRow.action == Action.DECLINE)
+        .correlate(CaseRow)
+        .scalar_subquery()
+    )
+    query = (
+        select(CaseRow, CaseStepRow)
+        .join(CaseStepRow, CaseStepRow.id == last)
+        .where(CaseRow.state == CaseState.DECLINED)
+        .order_by(CaseStepRow.id)
+        .limit(limit)
+    )
+    return [(case, step) for case, step in session.execute(query)]
+
+
+def count_declined(session: Session) -> int:
+    """How many cases wait to be put right."""
+    query = select(func.count()).where(CaseRow.state == CaseState.DECLINED)
+    return session.scalar(query) or 0
 
 
 def correct(

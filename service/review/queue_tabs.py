@@ -1,7 +1,16 @@
-"""What waits for people, in two lists: candidates, and what a camera could not settle."""
+"""What waits for people, in three lists.
+
+Candidates, what a camera could not settle, and what a platform declined.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from service.cases.correction import count_declined
+from service.cases.questions import count_questions
 from service.review.elements import tag
 from service.review.page import BASE
 from service.review.visit import Visit
@@ -9,15 +18,34 @@ from service.store.tables import Role
 
 CANDIDATES = f"{BASE}/queue"
 QUESTIONS = f"{BASE}/second-looks"
+DECLINED = f"{BASE}/declined"
 
 
-def tabs(visit: Visit, here: str, questions: int) -> None:
-    """Links to both lists, for those who answer.
+@dataclass(frozen=True)
+class Waiting:
+    """How much waits beside the candidates.
+
+    Attributes:
+        questions: What a person is asked.
+        declined: What has to be put right.
+    """
+
+    questions: int
+    declined: int
+
+
+def waiting(session: Session) -> Waiting:
+    """How much waits now."""
+    return Waiting(count_questions(session), count_declined(session))
+
+
+def tabs(visit: Visit, here: str, counts: Waiting) -> None:
+    """Links to the lists, for those who answer.
 
     Args:
         visit: The open page.
         here: Address of the list that is shown.
-        questions: How much is asked now.
+        counts: How much waits.
     """
     if not visit.may(Role.REVIEWER):
         return
@@ -25,7 +53,8 @@ def tabs(visit: Visit, here: str, questions: int) -> None:
     with tag("nav", classes="jx-toggle jx-queue-tabs", aria_label=say("queue.lists")):
         for address, text, count in (
             (CANDIDATES, say("queue.candidates"), 0),
-            (QUESTIONS, say("queue.questions"), questions),
+            (QUESTIONS, say("queue.questions"), counts.questions),
+            (DECLINED, say("queue.declined"), counts.declined),
         ):
             link = tag("a", href=address)
             if address == here:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.review.page import Page
 from service.review.pages import (
     audit,
+    declined,
     deliveries,
     figures,
     keys,
@@ -21,6 +22,7 @@ from service.review.pages import (
 PAGES: tuple[Page, ...] = (
     queue.PAGE,
     second_looks.PAGE,
+    declined.PAGE,
     review.PAGE,
     wall.PAGE,
     map.PAGE,

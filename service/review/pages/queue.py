@@ -17,10 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.cases.claims import QueueCount, Reviewer, Wanted, holder, queue_counts, queue_page
-from service.cases.questions import count_questions
 from service.review.elements import icon, tag
 from service.review.page import BASE, Page
-from service.review.queue_tabs import CANDIDATES, tabs
+from service.review.queue_tabs import CANDIDATES, Waiting, tabs, waiting
 from service.review.repainted import Repainted
 from service.review.visit import Visit
 from service.review.words import age, moment
@@ -52,7 +51,7 @@ class _Choices:
 class _Queue:
     rows: Sequence[_Row]
     counts: Sequence[QueueCount]
-    questions: int
+    waiting: Waiting
     now: datetime
 
 
@@ -146,7 +145,7 @@ class _List:
         say = visit.say
         self._tabs.clear()
         with self._tabs:
-            tabs(visit, CANDIDATES, found.questions)
+            tabs(visit, CANDIDATES, found.waiting)
         with tag("div", classes="jx-cards"):
             for kind, waiting, claimed in _by_kind(found.counts):
                 with tag("div", classes="jx-stat"):
@@ -231,7 +230,7 @@ class _List:
                 _Row(case, names.get(case.camera_id, case.camera_id), holder(case, now))
                 for case in cases
             ]
-            return _Queue(rows, queue_counts(session, now), count_questions(session), now)
+            return _Queue(rows, queue_counts(session, now), waiting(session), now)
 
 
 def _by_kind(counts: Sequence[QueueCount]) -> list[tuple[str, int, int]]:

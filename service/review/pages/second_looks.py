@@ -21,13 +21,13 @@ from service.review.asking import Asked, ask, button, refusals
 from service.review.brief import brief_of
 from service.review.elements import tag
 from service.review.page import Page
-from service.review.queue_tabs import QUESTIONS, tabs
+from service.review.pictures import boxed_picture, first_shown, kind_dot
+from service.review.queue_tabs import QUESTIONS, Waiting, tabs, waiting
 from service.review.repainted import Repainted
 from service.review.visit import Visit
 from service.review.words import age, moment
 from service.store.cameras import camera_of
 from service.store.tables import CameraRow, CaseRow, EvidenceRow, Role, VerificationRow
-from vision.rules.kinds import KINDS
 
 SHOWN = 100
 """So many questions are listed, the longest asked first."""
@@ -107,15 +107,16 @@ class _SecondLooks:
         await self._list.again()
         await self._detail_follows()
 
-    async def _read(self) -> Sequence[_Question]:
+    async def _read(self) -> tuple[Sequence[_Question], Waiting]:
         return await self._visit.ask(Role.REVIEWER, _questions, self._visit)
 
-    def _draw(self, questions: Sequence[_Question]) -> None:
+    def _draw(self, found: tuple[Sequence[_Question], Waiting]) -> None:
+        questions, counts = found
         say = self._visit.say
         self._questions = questions
         self._tabs.clear()
         with self._tabs:
-            tabs(self._visit, QUESTIONS, len(questions))
+            tabs(self._visit, QUESTIONS, counts)
         if not questions:
             tag("p", say("look.none"), classes="jx-empty")
             return
@@ -130,7 +131,7 @@ class _SecondLooks:
                         row.props["aria-current"] = "true"
                     with row:
                         with tag("span", classes="jx-look-head"):
-                            _dot(one.kind)
+                            kind_dot(one.kind)
                             tag("b", say.kind(one.kind))
                             waits_s = (now - one.asked_at).total_seconds()
                             tag("span", age(say, waits_s), classes="jx-soft")
@@ -174,7 +175,7 @@ class _SecondLooks:
         (one, pictures), say = found, self._visit.say
         brief = pictures.brief
         with tag("div", classes="jx-look-title"):
-            _dot(one.kind)
+            kind_dot(one.kind)
             tag("h2", say.kind(one.kind))
             tag("span", f"{one.camera_name} · {one.zone_id}", classes="jx-soft")
             tag("span", say.part("state.")[brief["state"]], classes="jx-state")
@@ -195,22 +196,13 @@ class _SecondLooks:
 
     def _before(self, brief: dict[str, Any]) -> None:
         say = self._visit.say
-        file = next(
-            (
-                brief["evidence"][role]
-                for role in ("before", "scene")
-                if (brief["evidence"].get(role) or {}).get("url")
-            ),
-            None,
-        )
+        file = first_shown(brief, ("before", "scene"))
         with tag("figure"):
             tag("figcaption", f"{say('look.before')} · {self._moment(brief['last_seen_at'])}")
             if file is None:
                 tag("p", say("look.no_picture"), classes="jx-look-none")
                 return
-            with tag("div", classes="jx-look-picture"):
-                tag("img", src=file["url"], alt=say("look.before"))
-                _box(brief, file)
+            boxed_picture(brief, file, say("look.before"))
 
     def _after(self, one: _Question, pictures: _Pictures) -> None:
         say = self._visit.say
@@ -283,14 +275,15 @@ class _SecondLooks:
         asked.dialog.open()
 
 
-def _questions(visit: Visit) -> Sequence[_Question]:
+def _questions(visit: Visit) -> tuple[Sequence[_Question], Waiting]:
     with visit.service.database.read() as session:
         rows = open_questions(session, SHOWN)
         names = {}
         for camera_id in {case.camera_id for _, case in rows}:
             camera = session.get(CameraRow, camera_id)
             names[camera_id] = camera_of(camera).name or camera_id if camera else camera_id
-        return [_question(row, case, names[case.camera_id]) for row, case in rows]
+        questions = [_question(row, case, names[case.camera_id]) for row, case in rows]
+        return questions, waiting(session)
 
 
 def _question(row: VerificationRow, case: CaseRow, camera_name: str) -> _Question:
@@ -320,31 +313,6 @@ def _pictures(visit: Visit, one: _Question) -> _Pictures:
             return _Pictures(brief, None, None)
         link = link_to(visit.service, after, visit.principal.actor, now)
         return _Pictures(brief, link.path, after.taken_at)
-
-
-def _dot(kind: str) -> None:
-    colour = KINDS[kind].colour if kind in KINDS else "gray"
-    tag("span", classes="jx-dot", style=f"background:{colour}", aria_hidden="true")
-
-
-def _box(brief: dict[str, Any], file: dict[str, Any]) -> None:
-    """The box over a picture, which may be a smaller copy of the frame."""
-    frame = brief["evidence"].get("frame") or file
-    width, height = file["width"], file["frame_height"]
-    across = width / frame["width"]
-    down = height / frame["frame_height"]
-    x1, y1, x2, y2 = brief["box"]
-    with tag("svg", viewBox=f"0 0 {width} {file['height']}", aria_hidden="true"):
-        tag(
-            "rect",
-            classes="jx-box",
-            x=f"{x1 * across:.1f}",
-            y=f"{y1 * down:.1f}",
-            width=f"{(x2 - x1) * across:.1f}",
-            height=f"{(y2 - y1) * down:.1f}",
-            stroke=brief["colour"],
-            stroke_width=f"{max(3.0, width / 320):.1f}",
-        )
 
 
 PAGE = Page(

@@ -64,7 +64,7 @@ def test_pages_of_review_can_be_read_by_everyone(
     assert faults(page) == []
     pages.log_in(context, Role.SUPERVISOR, f"sup.{scheme}")
     looked_at(pages, tmp_path)
-    for path in ("/ui/queue", "/ui/second-looks", "/ui/quality"):
+    for path in ("/ui/queue", "/ui/second-looks", "/ui/declined", "/ui/quality"):
         page.goto(path)
         page.wait_for_selector("#page > *")
         assert faults(page) == [], path
