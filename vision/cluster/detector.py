@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 from vision.cluster.parcels import Loaded, Model
 from vision.cluster.picture import FarFrame
-from vision.cluster.pool import INSPECTING, Reply, WorkerPool
+from vision.cluster.pool import INSPECTING, WorkerPool, answered
 from vision.detect.detections import Detections
 from vision.frame_look import inspection
 from vision.frames.frame import Frame, Image
@@ -45,18 +45,8 @@ class ClusterDetector:
     def submit(self, image: Image, size: tuple[int, int] | None = None) -> Future[Detections]:
         """Send a picture to a worker."""
         assert self._pool is not None
-        answer: Future[Detections] = Future()
-
-        def arrived(reply: Future[Reply]) -> None:
-            error = reply.exception()
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(reply.result().value)
-
         call = self._pool.call("inspect", self.model, image, size, group=INSPECTING)
-        call.add_done_callback(arrived)
-        return answer
+        return answered(call, lambda found: found)
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in several pictures, some at a time."""

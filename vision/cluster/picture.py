@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from vision.cluster.parcels import Clip, Model, Seen, Wanted
-from vision.cluster.pool import INSPECTING, Reply, WorkerPool
+from vision.cluster.pool import INSPECTING, WorkerPool, answered
 from vision.detect.detections import Detections
 from vision.frames.frame import Frame, Image, Luma
 from vision.frames.wallclock import StartTime
@@ -33,25 +33,10 @@ class FarPicture:
 
     def detections(self, model: Model) -> Future[Detections]:
         """Have it inspected where it lies; its brightness comes along with what was found."""
-        answer: Future[Detections] = Future()
-
-        def arrived(reply: Future[Reply]) -> None:
-            error = reply.exception()
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                found, self._grey = reply.result().value
-                answer.set_result(found)
-
-        self._pool.call(
-            "detect",
-            model,
-            self._clip,
-            self._wanted,
-            group=INSPECTING,
-            worker=self._worker,
-        ).add_done_callback(arrived)
-        return answer
+        call = self._pool.call(
+            "detect", model, self._clip, self._wanted, group=INSPECTING, worker=self._worker
+        )
+        return answered(call, self._take)
 
     def image(self) -> Image:
         """The full picture, fetched, ``(h, w, 3)`` uint8 BGR."""
@@ -63,6 +48,10 @@ class FarPicture:
         if self._grey is None:
             self._grey = self._fetch("grey")
         return self._grey
+
+    def _take(self, value: tuple[Detections, Luma]) -> Detections:
+        found, self._grey = value
+        return found
 
     def _fetch(self, method: str) -> Any:
         call = self._pool.call(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ray.exceptions import ObjectLostError, RayActorError, RayTaskError, WorkerCrashedError
 
 from vision.errors import JiexuError
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,21 @@ class Reply:
 
     value: Any
     worker: int
+
+
+def answered(call: Future[Reply], take: Callable[[Any], T]) -> Future[T]:
+    """What is taken from the answer of a call, once it is there; its failure is passed on."""
+    answer: Future[T] = Future()
+
+    def arrived(reply: Future[Reply]) -> None:
+        error = reply.exception()
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(take(reply.result().value))
+
+    call.add_done_callback(arrived)
+    return answer
 
 
 @dataclass(eq=False)

@@ -51,6 +51,7 @@ async def build(visit: Visit) -> None:
 class _DeclinedCases:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
+        self._seen: object = None
 
     async def build(self) -> None:
         """Put the page together."""
@@ -60,11 +61,14 @@ class _DeclinedCases:
         await self._list.again()
 
     async def hear(self, types: frozenset[str]) -> None:
-        """Something happened: there may be others."""
-        if any(one.startswith("case.") for one in types):
+        """Something happened: there may be others. Pictures are read, and audited, only then."""
+        if not any(one.startswith("case.") for one in types):
+            return
+        if await self._visit.ask(Role.REVIEWER, _known, self._visit) != self._seen:
             await self._list.again()
 
     async def _read(self) -> tuple[Sequence[_Declined], Waiting]:
+        self._seen = await self._visit.ask(Role.REVIEWER, _known, self._visit)
         return await self._visit.ask(Role.REVIEWER, _read, self._visit)
 
     def _draw(self, found: tuple[Sequence[_Declined], Waiting]) -> None:
@@ -127,6 +131,13 @@ class _DeclinedCases:
             ).props("outlined dense options-dense")
             note = ui.input(say("declined.note")).props("outlined dense autofocus maxlength=500")
         asked.dialog.open()
+
+
+def _known(visit: Visit) -> tuple[list[tuple[str, int]], Waiting]:
+    """Which cases there are, in which version, and how much waits elsewhere."""
+    with visit.service.database.read() as session:
+        cases = [(case.id, case.version) for case, _ in declined_cases(session, SHOWN)]
+        return cases, waiting(session)
 
 
 def _read(visit: Visit) -> tuple[Sequence[_Declined], Waiting]:
