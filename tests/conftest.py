@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 from blobs import BlobDetector, draw_blob_clip
+from object_store import object_store
+
+__all__ = ["object_store"]
 
 
 @pytest.fixture(scope="session")

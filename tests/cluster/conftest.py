@@ -8,7 +8,7 @@ from typing import Any
 
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
+from object_store import KEYS
 from quiet import SECONDS, Quiet
 
 from vision.learn.scenes.demo import make_demo
@@ -25,25 +25,19 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bucket(object_store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a bucket, reached as an operator says it: by variables of the SDK."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKIAJIEXUTESTS000000")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-tests")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        for name, text in {**KEYS, "AWS_ENDPOINT_URL_S3": object_store}.items():
+            patch.setenv(name, text)
         # Its processes are to have as much of the machine as others have.
         patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("JIEXU_SCRATCH", str(tmp_path_factory.mktemp("scratch")))
         system = fsspec.filesystem("s3", skip_instance_cache=True)
-        system.mkdir("archive")
+        system.mkdir("recordings")
         type(system).clear_instance_cache()
-        yield "s3://archive"
+        yield "s3://recordings"
         type(system).clear_instance_cache()
-    server.stop()
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def test_a_cluster_finds_what_one_process_finds_also_from_a_store_and_into_it(
 ) -> None:
     (clip,) = (street / "clips").glob("*.mp4")
     system = fsspec.filesystem("s3")
-    system.put_file(str(clip), f"archive/in/{clip.name}")
+    system.put_file(str(clip), f"recordings/in/{clip.name}")
     with run_folder_of(f"{bucket}/out") as folder:
         result = on_cluster(cluster, street, folder, inputs=f"{bucket}/in")
     assert not result.failed
@@ -165,7 +165,7 @@ def test_a_cluster_finds_what_one_process_finds_also_from_a_store_and_into_it(
     scratch = Path(os.environ["JIEXU_SCRATCH"])
     assert not list(scratch.rglob(clip.name)), "copies go when they have been scanned"
 
-    system.get("archive/out", str(tmp_path / "run"), recursive=True)
+    system.get("recordings/out", str(tmp_path / "run"), recursive=True)
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (run["engine"]["name"], run["engine"]["workers"]) == ("ray", 2)
     assert (tmp_path / "run" / "report.html").exists()
@@ -176,4 +176,4 @@ def test_a_cluster_finds_what_one_process_finds_also_from_a_store_and_into_it(
 
     with run_folder_of(f"{bucket}/out") as folder:
         run_scan([f"{bucket}/in"], folder, options(street, None), load_registry(), Quiet())
-    assert json.loads(system.cat_file("archive/out/run.json"))["totals"]["reused"] == 1
+    assert json.loads(system.cat_file("recordings/out/run.json"))["totals"]["reused"] == 1

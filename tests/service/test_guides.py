@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -19,7 +18,7 @@ from urllib.request import urlopen
 import fsspec
 import pytest
 from decided_store import CONFIRM, NOT_THERE, DecidedStore
-from moto.server import ThreadedMotoServer
+from object_store import KEYS
 
 from service.store.database import Database
 from service.store.migrate import upgrade
@@ -52,11 +51,6 @@ NOT_RUN = {
 }
 """Beginnings of commands that are not run here, and why."""
 
-KEYS = {
-    "AWS_ACCESS_KEY_ID": "AKIAJIEXUTESTS000000",
-    "AWS_SECRET_ACCESS_KEY": "secret-of-the-tests",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
 LONG_RUNNING = ("jiexu serve", "jiexu sandbox")
 TYPED = "a password for trials\n"
 
@@ -232,12 +226,8 @@ class Workplace:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield Workplace(tmp_path_factory.mktemp("guides"), f"http://{host}:{port}")
-    server.stop()
+def workplace(object_store: str, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    return Workplace(tmp_path_factory.mktemp("guides"), object_store)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
+from object_store import KEYS
 from posting import picture_of, record
 from serving import Serving
 
@@ -22,26 +22,14 @@ from service.logs import JsonLines
 from service.settings import Retention, ServiceSettings
 from service.store.tables import CaseRow, CaseState, Role, Variant
 
-KEY, SECRET = "AKIAJIEXUTESTS000000", "s3-secret-of-the-tests/that+nobody=sees"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """URL of a server that speaks S3."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+KEY, SECRET = KEYS["AWS_ACCESS_KEY_ID"], KEYS["AWS_SECRET_ACCESS_KEY"]
 
 
 @pytest.fixture
-def bucket(s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """A prefix in a fresh bucket, reached as an operator says it: by variables of the SDK."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for variable, text in {**KEYS, "AWS_ENDPOINT_URL_S3": object_store}.items():
+        monkeypatch.setenv(variable, text)
     name = f"jiexu-{abs(hash(tmp_path))}"
     filesystem = fsspec.filesystem("s3", skip_instance_cache=True)
     filesystem.mkdir(name)
