@@ -162,6 +162,12 @@ class TestZonesByTheClock:
         (one,) = judge(stands("2026-06-03 18:00", CAR, 4 * HOUR_S), [self.BY_DAY])
         assert (one.end_s, one.end_reason) == (HOUR_S, "permitted")
 
+    def test_a_car_missed_when_the_window_closes_had_left_before(self):
+        looks = stands("2026-06-03 18:00", CAR, HOUR_S - 120)
+        looks += at_time("2026-06-03 18:00", [look(t) for t in every(60, HOUR_S - 60, 2 * HOUR_S)])
+        (one,) = judge(looks, [self.BY_DAY])
+        assert (one.end_s, one.end_noticed_s) == (HOUR_S - 120, HOUR_S)
+
     def test_what_was_not_watched_in_the_window_is_not_counted(self):
         """Offline from before the opening until 07:30: nobody saw it stand there by day."""
         looks = [

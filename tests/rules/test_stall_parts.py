@@ -226,6 +226,14 @@ class TestPlaceAndTime:
         (one,) = judged(looks)
         assert (one.last_seen_s, one.end_s) == (400, 400)
 
+    @pytest.mark.parametrize(("unattended_s", "end_s"), [(300, None), (100, 400)])
+    def test_how_long_the_seller_may_be_away_is_no_matter_of_the_dwell(self, unattended_s, end_s):
+        looks = vending(
+            CANOPY, APPLES, until_s=650, seller=lambda t: None if 400 < t < 600 else person()
+        )
+        (one,) = judged(looks, dwell_s=60, unattended_s=unattended_s)
+        assert (one.end_s, one.last_seen_s) == (end_s, 400 if end_s else 650)
+
     def test_a_model_without_the_parts_sees_none(self):
         looks = [look(t, seen("person", SELLER)) for t in every(10, 0, 900)]
         assert judged(looks) == []

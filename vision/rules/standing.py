@@ -283,12 +283,16 @@ def is_about_due(sighting: Sighting, dwell_s: float, since_s: float = ALWAYS) ->
 
 
 def permitted_now(sighting: Sighting, zone_id: str, since_s: float) -> Finding:
-    """Finding that a sighting may stand, from a stream time on, where it was wrong until then."""
+    """Finding that a sighting may stand, from a stream time on, where it was wrong until then.
+
+    What was missed in plain view when its time came had left before, as far as anyone knows.
+    """
+    absent_since_s = sighting.absent_since_s
     return relieved(
         key_of(sighting),
         zone_id,
         Relief.PERMITTED,
-        since_s=since_s,
+        since_s=since_s if absent_since_s is None else min(since_s, absent_since_s),
         last_seen_s=sighting.last_seen_s,
     )
 

@@ -65,6 +65,8 @@ class Settings(RuleSettings):
         reach: How far to the side of the seller parts stand, in heights of the seller.
         canopy_width: Width of a canopy, at least, in heights of the seller; umbrellas that people
             carry are about 0.6 wide.
+        unattended_s: A stall by its parts is over once its seller, or too many of its parts, were
+            out of sight for longer.
     """
 
     dwell_s: Seconds = 300.0
@@ -78,6 +80,7 @@ class Settings(RuleSettings):
     seller_confidence: Share = 0.35
     reach: Annotated[float, Field(gt=0.0, le=5.0)] = 1.2
     canopy_width: Annotated[float, Field(ge=0.0, le=5.0)] = 0.85
+    unattended_s: Seconds = 300.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class StreetStall(StandingRule):
             reach=settings.reach,
             canopy_width=settings.canopy_width,
             seller_confidence=settings.seller_confidence,
-            patience_s=settings.dwell_s,
+            patience_s=settings.unattended_s,
             stands_in=self._may_be_composed,
         )
         self._open: list[Ensemble] = []
