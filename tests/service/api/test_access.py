@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +106,14 @@ def routes(serving: Serving) -> Iterator[str]:
 def test_every_route_stands_in_the_table(serving: Serving) -> None:
     assert sorted(routes(serving)) == sorted(ACCESS)
     assert {path for path, in_schema in all_paths(serving.app.routes) if not in_schema} == PAGES
+
+
+def test_the_guide_lists_every_route_and_whom_it_admits() -> None:
+    guide = (Path(__file__).parents[3] / "docs/api.md").read_text("utf-8")
+    told = guide.partition("## Every route")[2]
+    rows = re.findall(r"^\| `([A-Z]+ /\S*)` \| (\S+) \| (\S+) \|$", told, re.MULTILINE)
+    dash = "–"
+    assert rows == [(route, role or dash, key or dash) for route, (role, key) in ACCESS.items()]
 
 
 def all_paths(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, bool]]:
