@@ -29,8 +29,8 @@ from service.cases.claims import (
     release,
 )
 from service.cases.correction import Correction, correct
-from service.cases.deadline_changes import RUNNING, extend
-from service.cases.lifecycle import Action, hold, take_step
+from service.cases.deadline_changes import extend
+from service.cases.lifecycle import RUNNING, Action, hold, take_step
 from service.cases.likeness import Looks, alike
 from service.cases.reasons import REASONS
 from service.cases.review import Decision, decide, undo, visible_decisions

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,21 +16,26 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.cases.deadlines import LimitClock, WorkTime
-from service.cases.lifecycle import note
-from service.store.tables import CaseRow, CaseState, CaseStepRow
+from service.cases.lifecycle import RUNNING, note
+from service.store.tables import CaseRow, CaseStepRow
 
 EXTENDED, APPEALED, EXEMPTED = "extended", "appealed", "exempted"
 """Actions in the history of a case."""
 
-RUNNING = (
-    CaseState.CONFIRMED,
-    CaseState.SUBMITTED,
-    CaseState.ACCEPTED,
-    CaseState.HANDLING,
-    CaseState.REOPENED,
-    CaseState.SUSPENDED,
-)
-"""States in which a deadline is still to be met."""
+
+def cases_in_time(session: Session, limit: int) -> Sequence[CaseRow]:
+    """Cases whose deadline is still to be met, the soonest first.
+
+    Those whose deadline stands still come last.
+    """
+    query = (
+        select(CaseRow)
+        .where(CaseRow.state.in_(RUNNING), CaseRow.deadline_clock.is_not(None))
+        # Ordered such that no planner walks all deadlines that ever were: few cases are running.
+        .order_by(CaseRow.deadline_at.is_(None), CaseRow.deadline_at, CaseRow.id)
+        .limit(limit)
+    )
+    return session.scalars(query).all()
 
 
 def extend(

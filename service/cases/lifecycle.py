@@ -26,6 +26,12 @@ from vision.errors import JiexuError
 
 S = CaseState
 
+RUNNING = (S.CONFIRMED, S.SUBMITTED, S.ACCEPTED, S.HANDLING, S.REOPENED, S.SUSPENDED)
+"""States of cases that are real and not handled yet.
+
+A deadline is to be met, and the platform has something to say.
+"""
+
 
 class Action(StrEnum):
     """What can be done with a case."""

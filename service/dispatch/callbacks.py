@@ -21,9 +21,9 @@ from typing import Any, Literal
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from service.cases.deadline_changes import RUNNING, appeal, exempt, extend
+from service.cases.deadline_changes import appeal, exempt, extend
 from service.cases.deadlines import WorkTime
-from service.cases.lifecycle import TRANSITIONS, Action, hold, take_step
+from service.cases.lifecycle import RUNNING, TRANSITIONS, Action, hold, take_step
 from service.dispatch import queue
 from service.dispatch.notice import ASKING
 from service.dispatch.schedule import State

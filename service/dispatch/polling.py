@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.cases.deadlines import WorkTime
+from service.cases.lifecycle import RUNNING
 from service.dispatch.adapters.open311 import (
     POLL_MAX,
     AskedInVainError,
@@ -23,19 +24,9 @@ from service.dispatch.platforms import Open311Platform
 from service.dispatch.queue import locked_platform
 from service.dispatch.schedule import State
 from service.store.database import Database
-from service.store.tables import CallbackRow, CaseRow, CaseState, DeliveryRow
+from service.store.tables import CallbackRow, CaseRow, DeliveryRow
 
 log = logging.getLogger(__name__)
-
-ASKED = (
-    CaseState.CONFIRMED,
-    CaseState.SUBMITTED,
-    CaseState.ACCEPTED,
-    CaseState.HANDLING,
-    CaseState.REOPENED,
-    CaseState.SUSPENDED,
-)
-"""States of cases about which the platform has something to say yet."""
 
 NOTES_MAX = 500
 
@@ -122,7 +113,7 @@ def _open_references(database: Database, name: str) -> list[str]:
             DeliveryRow.state == State.DELIVERED,
             DeliveryRow.has_token.is_(False),
             DeliveryRow.reference.is_not(None),
-            CaseRow.state.in_(ASKED),
+            CaseRow.state.in_(RUNNING),
         )
         .order_by(DeliveryRow.created_at)
     )

@@ -11,7 +11,7 @@ from service.cases.review import shown_box_of
 from service.cases.sameness import cases_at_place, links_of
 from service.evidence.access import is_shown, link_to, list_evidence
 from service.review.visit import Visit
-from service.store.cameras import camera_of
+from service.store.cameras import camera_of, name_of
 from service.store.tables import CameraRow, CaseRow, EvidenceRow, Relation, ViolationRow
 from vision.record import ViolationRecord
 from vision.rules.kinds import KINDS
@@ -46,7 +46,7 @@ def brief_of(session: Session, case: CaseRow, visit: Visit, now: datetime) -> di
         "colour": kind.colour if kind else _UNKNOWN_COLOUR,
         "experimental": case.experimental,
         "camera_id": case.camera_id,
-        "camera_name": camera_of(camera).name or case.camera_id if camera else case.camera_id,
+        "camera_name": case.camera_id if camera is None else name_of(camera),
         "zone_id": case.zone_id,
         "zone": _outline(camera, case.zone_id),
         "confidence": case.confidence,

@@ -1,6 +1,7 @@
-"""What waits for people, in three lists.
+"""What waits for people, in lists.
 
-Candidates, what a camera could not settle, and what a platform declined.
+Candidates, what a camera could not settle, what a platform declined; for supervisors, what is to be
+handled by when.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from service.store.tables import Role
 CANDIDATES = f"{BASE}/queue"
 QUESTIONS = f"{BASE}/second-looks"
 DECLINED = f"{BASE}/declined"
+DEADLINES = f"{BASE}/deadlines"
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,14 @@ def tabs(visit: Visit, here: str, counts: Waiting) -> None:
         return
     say = visit.say
     with tag("nav", classes="jx-toggle jx-queue-tabs", aria_label=say("queue.lists")):
-        for address, text, count in (
-            (CANDIDATES, say("queue.candidates"), 0),
-            (QUESTIONS, say("queue.questions"), counts.questions),
-            (DECLINED, say("queue.declined"), counts.declined),
+        for address, text, count, role in (
+            (CANDIDATES, say("queue.candidates"), 0, Role.REVIEWER),
+            (QUESTIONS, say("queue.questions"), counts.questions, Role.REVIEWER),
+            (DECLINED, say("queue.declined"), counts.declined, Role.REVIEWER),
+            (DEADLINES, say("queue.deadlines"), 0, Role.SUPERVISOR),
         ):
+            if not visit.may(role):
+                continue
             link = tag("a", href=address)
             if address == here:
                 link.props["aria-current"] = "page"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,17 @@ def document_of(camera: Camera) -> dict[str, Any]:
 def camera_of(row: CameraRow) -> Camera:
     """A kept camera."""
     return Camera.model_validate(row.document)
+
+
+def name_of(row: CameraRow) -> str:
+    """What people call a camera: its id if it has no name."""
+    return row.document.get("name") or row.id
+
+
+def camera_names(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """What people call these cameras; its id stands for one that is not there any more."""
+    rows = session.scalars(select(CameraRow).where(CameraRow.id.in_(ids)))
+    return {id_: id_ for id_ in ids} | {row.id: name_of(row) for row in rows}
 
 
 def add_camera(session: Session, camera: Camera, now: datetime, *, enabled: bool) -> bool:

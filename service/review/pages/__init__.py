@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.review.page import Page
 from service.review.pages import (
     audit,
+    deadlines,
     declined,
     deliveries,
     figures,
@@ -23,6 +24,7 @@ PAGES: tuple[Page, ...] = (
     queue.PAGE,
     second_looks.PAGE,
     declined.PAGE,
+    deadlines.PAGE,
     review.PAGE,
     wall.PAGE,
     map.PAGE,

@@ -16,6 +16,7 @@ from service.api.review import CorrectionForm
 from service.cases.correction import declined_cases
 from service.review.asking import ask, button, refusals
 from service.review.brief import brief_of
+from service.review.components.box_canvas import BoxCanvas
 from service.review.elements import tag
 from service.review.page import Page
 from service.review.pictures import boxed_picture, first_shown, kind_dot
@@ -110,7 +111,11 @@ class _DeclinedCases:
                     Role.REVIEWER,
                     review_api.post_correction,
                     brief["id"],
-                    CorrectionForm(note=note.value or "", kind=kind.value),
+                    CorrectionForm(
+                        note=note.value or "",
+                        kind=kind.value,
+                        box=list(canvas.corrected) if canvas and canvas.corrected else None,
+                    ),
                     self._visit.service,
                     self._visit.principal,
                     Response(),
@@ -130,6 +135,17 @@ class _DeclinedCases:
                 value=brief["kind"],
             ).props("outlined dense options-dense")
             note = ui.input(say("declined.note")).props("outlined dense autofocus maxlength=500")
+            file = first_shown(brief, ("scene", "frame"))
+            canvas = None
+            if file is not None:
+                canvas = BoxCanvas(
+                    say.part("desk."),
+                    file,
+                    brief["evidence"].get("frame"),
+                    brief["box"],
+                    brief["colour"],
+                    brief["kind_name"],
+                )
         asked.dialog.open()
 
 

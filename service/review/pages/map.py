@@ -15,6 +15,7 @@ from service.review.page import BASE, Page
 from service.review.pages.wall import condition, open_cases
 from service.review.regularly import regularly
 from service.review.visit import Visit
+from service.store.cameras import name_of
 from service.store.tables import CameraRow, Role
 from vision.rules.kinds import KINDS
 from vision.site import CoordSys
@@ -49,7 +50,7 @@ def _places(visit: Visit) -> tuple[list[dict[str, Any]], list[str]]:
         rows = session.scalars(select(CameraRow).order_by(CameraRow.id)).all()
     places, without = [], []
     for row in rows:
-        name = row.document.get("name") or row.id
+        name = name_of(row)
         place = _place(row.document, service.settings.map_coord_sys)
         if place is None:
             without.append(name)

@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 from nicegui import context, ui
 from nicegui.events import ValueChangeEventArguments
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from service.cases.claims import QueueCount, Reviewer, Wanted, holder, queue_counts, queue_page
 from service.review.elements import icon, tag
@@ -23,7 +22,7 @@ from service.review.queue_tabs import CANDIDATES, Waiting, tabs, waiting
 from service.review.repainted import Repainted
 from service.review.visit import Visit
 from service.review.words import age, moment
-from service.store.cameras import camera_of
+from service.store.cameras import camera_names, camera_of
 from service.store.tables import CameraRow, CaseRow, Role, Stage
 from vision.rules.kinds import KINDS
 
@@ -225,11 +224,8 @@ class _List:
         wanted = Wanted((self._kind,) if self._kind else (), self._camera, self._zone)
         with service.database.read() as session:
             cases = queue_page(session, reviewer, now, SHOWN, wanted)
-            names = _names(session, {case.camera_id for case in cases})
-            rows = [
-                _Row(case, names.get(case.camera_id, case.camera_id), holder(case, now))
-                for case in cases
-            ]
+            names = camera_names(session, {case.camera_id for case in cases})
+            rows = [_Row(case, names[case.camera_id], holder(case, now)) for case in cases]
             return _Queue(rows, queue_counts(session, now), waiting(session), now)
 
 
@@ -239,11 +235,6 @@ def _by_kind(counts: Sequence[QueueCount]) -> list[tuple[str, int, int]]:
         waiting, claimed = found.get(one.kind, (0, 0))
         found[one.kind] = (waiting + one.waiting, claimed + one.claimed)
     return [(kind, waiting, claimed) for kind, (waiting, claimed) in found.items()]
-
-
-def _names(session: Session, ids: set[str]) -> dict[str, str]:
-    rows = session.scalars(select(CameraRow).where(CameraRow.id.in_(ids)))
-    return {row.id: camera_of(row).name or row.id for row in rows}
 
 
 def _choices(visit: Visit) -> _Choices:

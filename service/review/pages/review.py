@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from service.cases.claims import Wanted
 from service.cases.events import CASE_CHANGED, CASE_CREATED
 from service.cases.reasons import REASONS
+from service.review.components import SCREEN_PARTS
 from service.review.desk import (
     AHEAD,
     STANDBY,
@@ -38,9 +39,7 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
 
 
-class CaseScreen(
-    Element, component="../screen/case_desk.js", esm={"jiexu-screen": "../screen/parts"}
-):
+class CaseScreen(Element, component="../screen/case_desk.js", esm=SCREEN_PARTS):
     """The screen in the browser; see ``screen/case_desk.js``."""
 
     def __init__(self, visit: Visit) -> None:

@@ -26,8 +26,8 @@ from service.review.queue_tabs import QUESTIONS, Waiting, tabs, waiting
 from service.review.repainted import Repainted
 from service.review.visit import Visit
 from service.review.words import age, moment
-from service.store.cameras import camera_of
-from service.store.tables import CameraRow, CaseRow, EvidenceRow, Role, VerificationRow
+from service.store.cameras import camera_names
+from service.store.tables import CaseRow, EvidenceRow, Role, VerificationRow
 
 SHOWN = 100
 """So many questions are listed, the longest asked first."""
@@ -278,10 +278,7 @@ class _SecondLooks:
 def _questions(visit: Visit) -> tuple[Sequence[_Question], Waiting]:
     with visit.service.database.read() as session:
         rows = open_questions(session, SHOWN)
-        names = {}
-        for camera_id in {case.camera_id for _, case in rows}:
-            camera = session.get(CameraRow, camera_id)
-            names[camera_id] = camera_of(camera).name or camera_id if camera else camera_id
+        names = camera_names(session, {case.camera_id for _, case in rows})
         questions = [_question(row, case, names[case.camera_id]) for row, case in rows]
         return questions, waiting(session)
 

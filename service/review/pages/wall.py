@@ -18,6 +18,7 @@ from service.review.page import BASE, Page
 from service.review.regularly import regularly
 from service.review.visit import Visit
 from service.review.wording import Wording
+from service.store.cameras import name_of
 from service.store.tables import FINISHED, CameraRow, CaseRow, CaseState, Role
 from vision.observe.look import Health
 
@@ -78,7 +79,7 @@ def _tiles(visit: Visit, cases: Mapping[str, int]) -> list[dict[str, Any]]:
         tiles.append(
             {
                 "id": row.id,
-                "name": row.document.get("name") or row.id,
+                "name": name_of(row),
                 "cases": visit.say("wall.cases", count=cases.get(row.id, 0)),
                 **condition(visit.say, health, service.clock(), enabled=row.enabled),
             }

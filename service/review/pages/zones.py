@@ -26,7 +26,7 @@ from service.review.schedule_form import gate_form, permit_form, schedule_form
 from service.review.visit import Visit
 from service.review.what_if import WhatIf
 from service.review.zone_fields import ZoneFields
-from service.store.cameras import camera_of
+from service.store.cameras import name_of
 from service.store.tables import CameraRow, Role
 from vision.check import COLOURS
 from vision.stages import Stage
@@ -54,7 +54,7 @@ async def build(visit: Visit) -> None:
 def _cameras(visit: Visit) -> dict[str, str]:
     with visit.service.database.read() as session:
         rows = session.scalars(select(CameraRow).order_by(CameraRow.id)).all()
-    return {row.id: camera_of(row).name or row.id for row in rows}
+    return {row.id: name_of(row) for row in rows}
 
 
 def _read(visit: Visit, camera_id: str) -> Draft:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from queued import queue_candidates
+from queued import BEGIN, queue_candidates
 from served_pages import ServedPages
 
+from service.cases.lifecycle import Action, take_step
 from service.store.cameras import add_camera
 from service.store.tables import CaseRow, CaseState, Role, VerificationRow
 from vision.site import Camera
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+DIALOGS = {
+    "/ui/declined": re.compile("Put right|更正"),
+    "/ui/deadlines": re.compile("Put off|延期"),
+}
+"""What opens a dialog on a page."""
 
 
 def faults(page: Page) -> list[str]:
@@ -51,6 +59,19 @@ def looked_at(pages: ServedPages, folder: Path) -> None:
         )
 
 
+def declined_and_running(pages: ServedPages, folder: Path) -> None:
+    """A case that a platform declined, and one whose deadline is over."""
+    declined, running = queue_candidates(pages.database, pages.files, folder, 2)
+    with pages.database.write() as session:
+        case = session.get_one(CaseRow, declined)
+        case.state, case.queue_at = CaseState.SUBMITTED, None
+        case = session.get_one(CaseRow, running)
+        case.state, case.queue_at = CaseState.HANDLING, None
+        case.deadline_at, case.deadline_clock = BEGIN, "urgent_hour"
+    with pages.database.write() as session:
+        take_step(session, declined, Action.DECLINE, "platform:city", BEGIN)
+
+
 @pytest.mark.parametrize(("scheme", "locale"), [("light", "en-US"), ("dark", "zh-CN")])
 def test_pages_of_review_can_be_read_by_everyone(
     chromium: Browser, pages: ServedPages, tmp_path: Path, scheme: str, locale: str
@@ -64,10 +85,16 @@ def test_pages_of_review_can_be_read_by_everyone(
     assert faults(page) == []
     pages.log_in(context, Role.SUPERVISOR, f"sup.{scheme}")
     looked_at(pages, tmp_path)
-    for path in ("/ui/queue", "/ui/second-looks", "/ui/declined", "/ui/quality"):
+    declined_and_running(pages, tmp_path)
+    for path in ("/ui/queue", "/ui/second-looks", "/ui/declined", "/ui/deadlines", "/ui/quality"):
         page.goto(path)
         page.wait_for_selector("#page > *")
         assert faults(page) == [], path
+        if path in DIALOGS:
+            page.get_by_role("button", name=DIALOGS[path]).first.click()
+            expect(page.get_by_role("dialog")).to_be_visible()
+            page.wait_for_timeout(300)
+            assert faults(page) == [], f"{path}: its dialog"
     page.goto("/ui/review")
     page.wait_for_selector(".jx-desk:not([data-case=''])")
     page.wait_for_timeout(300)

@@ -72,3 +72,40 @@ def test_a_case_that_is_declined_appears_by_itself(
     expect(page.get_by_text("No platform declines a case.")).to_be_visible()
     decline(pages, tmp_path, "")
     expect(page.get_by_text("The platform did not say why.")).to_be_visible()
+
+
+def test_a_box_is_corrected_by_mouse_and_by_keys(
+    reviewer: BrowserContext, pages: ServedPages, tmp_path: Path
+) -> None:
+    case_id = decline(pages, tmp_path, "the box is beside it")
+    page = reviewer.new_page()
+    page.goto("/ui/declined")
+    page.locator(f"[data-case='{case_id}']").get_by_role("button", name="Put right").click()
+    dialog = page.get_by_role("dialog")
+    box = dialog.locator("rect.jx-box")
+    back = dialog.get_by_role("button", name="Put it back")
+    expect(back).to_be_disabled()
+
+    # Drawn anew, over the upper left quarter of the picture.
+    picture = dialog.get_by_role("application", name="Box")
+    place = picture.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + 1, place["y"] + 1)
+    page.mouse.down()
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2, steps=4)
+    page.mouse.up()
+    expect(back).to_be_enabled()
+    back.click()
+    expect(box).to_have_attribute("x", "20")
+    expect(back).to_be_disabled()
+
+    picture.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    expect(box).to_have_attribute("x", "26.4")
+    page.get_by_label("What was wrong?").fill("the box was beside it")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("It is sent again.")).to_be_visible()
+    with pages.database.read() as session:
+        changed = session.get_one(CaseRow, case_id)
+        assert changed.box == pytest.approx([26.4, 23.2, 59.6, 47.2])

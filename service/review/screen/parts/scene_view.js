@@ -1,5 +1,7 @@
-// The scene with zone and box drawn over it; the box can be corrected with mouse, pen or finger.
+// The scene with zone and box drawn over it; the box can be corrected with mouse, pen, finger or keys.
 const SMALLEST = 6;
+// By one press of an arrow, a box moves or grows by this share of the picture's width.
+const STEP = 0.01;
 
 export const SceneView = {
   // Boxes are in pixels of `frame`, of which the scene may be a smaller copy.
@@ -26,6 +28,9 @@ export const SceneView = {
         { name: "sw", x: x1, y: y2 }, { name: "se", x: x2, y: y2 },
       ];
     },
+  },
+  watch: {
+    editing(now) { if (now) this.$nextTick(() => this.$refs.over.focus({ preventScroll: true })); },
   },
   methods: {
     place(event) {
@@ -61,6 +66,23 @@ export const SceneView = {
       const box = this.shown;
       if (box && (box[2] - box[0] < SMALLEST || box[3] - box[1] < SMALLEST)) this.change(before);
     },
+    // Arrows move the box, with Shift they move its lower right corner.
+    press(event) {
+      const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+      const way = ways[event.key];
+      if (!this.editing || !this.shown || !way) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const [x1, y1, x2, y2] = this.shown;
+      const [dx, dy] = way.map((one) => one * STEP * this.width);
+      const within = (value, low, high) => Math.min(Math.max(value, low), high);
+      if (event.shiftKey) {
+        this.change([x1, y1, within(x2 + dx, x1 + SMALLEST, this.width), within(y2 + dy, y1 + SMALLEST, this.height)]);
+      } else {
+        const [across, down] = [within(dx, -x1, this.width - x2), within(dy, -y1, this.height - y2)];
+        this.change([x1 + across, y1 + down, x2 + across, y2 + down]);
+      }
+    },
     change(shown) { this.$emit("change", shown && shown.map((value, i) => value / this.scale[i % 2])); },
     ordered([x1, y1, x2, y2]) {
       return [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)];
@@ -70,7 +92,8 @@ export const SceneView = {
     <div class="jx-picture">
       <img class="jx-fit" :src="file.url" :alt="label" decoding="sync" draggable="false">
       <svg ref="over" class="jx-fit jx-over" :class="{ 'jx-editing': editing }"
-        :viewBox="'0 0 ' + width + ' ' + file.height" preserveAspectRatio="xMidYMid meet" aria-hidden="true"
+        :viewBox="'0 0 ' + width + ' ' + file.height" preserveAspectRatio="xMidYMid meet" :aria-hidden="editing ? null : 'true'"
+        :role="editing ? 'application' : null" :tabindex="editing ? 0 : null" :aria-label="editing ? t('box_keys') : null" @keydown="press"
         @pointerdown="begin($event, 'new')" @pointermove="move" @pointerup="end" @pointercancel="end">
         <template v-if="outline">
           <component :is="zone.closed ? 'polygon' : 'polyline'" :points="outline" class="jx-zone" :stroke-width="stroke" />
