@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -14,9 +15,16 @@ from service.api.idempotency import IdempotencyKey, IdempotentRoute
 from service.api.problem import answers, not_found
 from service.api.refusals import refusals
 from service.api.security import Reader, TheService, UserReviewer
+from service.auth.principal import Principal
 from service.cases.questions import Answer, answer
+from service.context import Service
+from service.evidence.files import EvidenceStoreError
+from service.live import Snapshot
 from service.store.tables import CaseRow, VerificationRow
+from vision.errors import ModelError
 from vision.rules.finding import Verification
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["verification"], route_class=IdempotentRoute, responses=answers(401, 403))
 
@@ -91,7 +99,35 @@ def post_answer(
     who: UserReviewer,
     _key: IdempotencyKey = None,
 ) -> CaseBody:
-    """Answer what a camera could not settle; the case moves by it. 409 once nobody is asked."""
+    """Answer what a camera could not settle; the case moves by it. 409 once nobody is asked.
+
+    What the camera shows now is kept as evidence, masked and sealed, where there is no picture from
+    afterwards.
+    """
+    return answer_question(service, verification_id, form, who, _newest(service, verification_id))
+
+
+def answer_question(
+    service: Service,
+    verification_id: str,
+    form: AnswerForm,
+    who: Principal,
+    seen: Snapshot | None,
+) -> CaseBody:
+    """Take in what a person says, and keep the picture that they saw as evidence.
+
+    Args:
+        service: The service.
+        verification_id: The verification that asks.
+        form: What they say.
+        who: Who says it.
+        seen: What the camera showed of the place; not kept where the verification has a picture
+            from afterwards already.
+
+    Raises:
+        Problem: Nobody is asked, or not any more.
+    """
+    after_id = _kept(service, verification_id, seen)
     with refusals(), service.database.write() as session:
         case = answer(
             session,
@@ -101,8 +137,35 @@ def post_answer(
             service.clock(),
             dispatch=service.settings.dispatch,
             remark=form.remark,
+            after_id=after_id,
         )
         return case_body(case)
+
+
+def _newest(service: Service, verification_id: str) -> Snapshot | None:
+    """What the camera of a verification shows now."""
+    with service.database.read() as session:
+        row = session.get(VerificationRow, verification_id)
+        camera_id = None if row is None else session.get_one(CaseRow, row.case_id).camera_id
+    if service.live is None or camera_id is None:
+        return None
+    return service.live.snapshot(camera_id)
+
+
+def _kept(service: Service, verification_id: str, seen: Snapshot | None) -> str | None:
+    """Evidence of what was seen, if it is needed and can be kept: an answer holds without it."""
+    if seen is None or service.verifier is None:
+        return None
+    with service.database.read() as session:
+        row = session.get(VerificationRow, verification_id)
+        if row is None or row.open is None or row.after_id is not None:
+            return None
+        case_id = row.case_id
+    try:
+        return service.verifier.keep_after(case_id, seen)
+    except (EvidenceStoreError, ModelError) as error:
+        log.warning("case %s: what was seen is not kept: %s", case_id, error)
+        return None
 
 
 def _body(row: VerificationRow) -> VerificationBody:

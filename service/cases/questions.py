@@ -62,6 +62,7 @@ def answer(
     *,
     dispatch: DispatchSettings,
     remark: str | None = None,
+    after_id: str | None = None,
 ) -> CaseRow:
     """Take in what a person says, and move the case by it.
 
@@ -83,6 +84,7 @@ def answer(
         now: Aware wall-clock time.
         dispatch: The platforms, for who closes cases.
         remark: How they know.
+        after_id: Evidence of what they saw, where the verification has none of its own.
 
     Returns:
         The case after it.
@@ -100,6 +102,7 @@ def answer(
     states = (CaseState.HANDLED,) if handled else UNHANDLED
     if row.open is None or row.result is None or case.state not in states:
         raise AnsweredAlready(f"case {case.id}: nobody is asked any more")
+    row.after_id = row.after_id or after_id
     details: dict[str, Any] = {"why": row.why, "asked": row.result, "result": said}
     details |= {"verification": row.id, "before": row.before_id, "after": row.after_id}
     if remark:

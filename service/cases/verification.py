@@ -133,8 +133,9 @@ class Verifier:
             if result is None or result == row.result:
                 return
             picture = result == "still_there"
-        if picture:
-            self._keep_after(case_id, camera_id)
+        snapshot = None if self.cameras is None else self.cameras.snapshot(camera_id)
+        if picture and snapshot is not None:
+            self.keep_after(case_id, snapshot)
         with self.database.write() as session:
             decide(
                 session,
@@ -145,14 +146,18 @@ class Verifier:
                 dispatch=self.dispatch(),
             )
 
-    def _keep_after(self, case_id: str, camera_id: str) -> None:
-        """Keep a picture of what is still there beside those from before."""
-        snapshot = None if self.cameras is None else self.cameras.snapshot(camera_id)
-        if snapshot is None:
-            return
+    def keep_after(self, case_id: str, snapshot: Snapshot) -> str | None:
+        """Keep a picture of how a place is beside those from before.
+
+        Returns:
+            Id of its masked version, ``None`` if there is none.
+
+        Raises:
+            ModelError: The detector does not work, without which nothing is masked.
+            EvidenceStoreError: The place of the evidence does not answer.
+        """
         ok, encoded = cv2.imencode(".jpg", snapshot.image, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
-        if not ok:
-            return
+        assert ok
         data = encoded.tobytes()
         with self.database.read() as session:
             newest = _violations(session, case_id)[-1]
@@ -171,6 +176,10 @@ class Verifier:
             media_type="image/jpeg",
         )
         self.intake.add_picture(violation_id, "after", data, described)
+        with self.database.read() as session:
+            kept = _picture(session, case_id, ("after",))
+            is_it = kept is not None and kept.taken_at == snapshot.taken_at
+            return kept.id if kept is not None and is_it else None
 
 
 def begin(

@@ -17,6 +17,7 @@ from service.api.verifications import AnswerForm
 from service.cases.questions import Answer, open_questions
 from service.cases.verification import HANDLED
 from service.evidence.access import is_shown, link_to
+from service.live import Snapshot
 from service.review.asking import Asked, ask, button, refusals
 from service.review.brief import brief_of
 from service.review.elements import tag
@@ -64,11 +65,19 @@ class _Question:
 
 @dataclass(frozen=True)
 class _Pictures:
-    """What is shown of a question: a picture with its box, one from afterwards."""
+    """What is shown of a question: a picture with its box, one from afterwards.
+
+    Attributes:
+        brief: The case.
+        after: Link to the picture from afterwards.
+        after_at: When that was taken.
+        seen: Without it, the camera's newest picture, which is kept once the question is answered.
+    """
 
     brief: dict[str, Any]
-    after: str | None
-    after_at: datetime | None
+    after: str | None = None
+    after_at: datetime | None = None
+    seen: Snapshot | None = None
 
 
 async def build(visit: Visit) -> None:
@@ -85,6 +94,7 @@ class _SecondLooks:
         self._questions: Sequence[_Question] = ()
         self._shown: _Question | None = None
         self._asked: Asked | None = None
+        self._seen: Snapshot | None = None
 
     async def build(self) -> None:
         """Put the page together."""
@@ -173,6 +183,7 @@ class _SecondLooks:
         if found is None:
             return
         (one, pictures), say = found, self._visit.say
+        self._seen = pictures.seen
         brief = pictures.brief
         with tag("div", classes="jx-look-title"):
             kind_dot(one.kind)
@@ -243,7 +254,7 @@ class _SecondLooks:
 
     def _ask(self, said: Answer) -> None:
         """Say what the answer does; Enter sends it."""
-        one, say = self._shown, self._visit.say
+        one, say, seen = self._shown, self._visit.say, self._seen
         if one is None:
             return
 
@@ -251,11 +262,12 @@ class _SecondLooks:
             with refusals(self._visit, asked.fault):
                 await self._visit.ask(
                     Role.REVIEWER,
-                    verifications_api.post_answer,
+                    verifications_api.answer_question,
+                    self._visit.service,
                     one.id,
                     AnswerForm(result=said, remark=remark.value or None),
-                    self._visit.service,
                     self._visit.principal,
+                    seen,
                 )
                 asked.dialog.close()
                 ui.notify(say("look.kept"), type="positive")
@@ -307,7 +319,8 @@ def _pictures(visit: Visit, one: _Question) -> _Pictures:
         row = session.get_one(VerificationRow, one.id)
         after = None if row.after_id is None else session.get(EvidenceRow, row.after_id)
         if after is None or not is_shown(after):
-            return _Pictures(brief, None, None)
+            live = visit.service.live
+            return _Pictures(brief, seen=None if live is None else live.snapshot(one.camera_id))
         link = link_to(visit.service, after, visit.principal.actor, now)
         return _Pictures(brief, link.path, after.taken_at)
 

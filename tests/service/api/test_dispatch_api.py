@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from dispatch_rig import NOW, TOKEN, confirm, name, panorama, settings, state_of, webhook
 from fastapi.testclient import TestClient
 from posting import SECRET_TEXT
 from serving import Serving
+from sqlalchemy import select
 
-from service.cases.verification import begin
+from service.cases.intake import Intake
+from service.cases.verification import Verifier, begin
 from service.dispatch import queue
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.platforms import VerificationSettings
 from service.dispatch.queue import Claimed
 from service.dispatch.secret import Secret
+from service.evidence.files import key_of
+from service.live import Snapshot
 from service.settings import ServiceSettings
-from service.store.tables import CaseRow, CaseState, Role, Scope, VerificationRow
+from service.store.tables import CaseRow, CaseState, Role, Scope, Variant, VerificationRow
+from vision.errors import ModelError
 
 SECRET = Secret.parse(SECRET_TEXT, named="the test")
 URL = "/api/v1/callbacks"
@@ -240,6 +246,73 @@ def test_verifications_that_ask_a_person_are_listed(serving: Serving, told: str)
     assert client.get("/api/v1/verifications").json() == []
     assert client.get("/api/v1/cases/violation-0/verifications").json() == []
     assert client.get("/api/v1/cases/none/verifications").status_code == 404
+
+
+def test_what_a_person_saw_is_kept_masked_and_sealed(serving: Serving, told: str) -> None:
+    service = serving.service
+    kept: list[bytes] = []
+
+    def mask(data: bytes, _media_type: str) -> bytes:
+        kept.append(data)
+        return b"masked " + data
+
+    intake = Intake(service.database, service.files, mask=mask, clock=service.clock)
+    dispatch = service.settings.dispatch
+    rules = VerificationSettings()
+    service.verifier = Verifier(
+        service.database, intake, None, service.clock, rules, lambda: dispatch
+    )
+    seen_at = NOW + timedelta(minutes=7)
+    serving.live.snapshots["gate-3"] = Snapshot(np.full((48, 64, 3), 90, np.uint8), seen_at)
+    with service.database.write() as session:
+        session.get_one(CaseRow, "violation-0").state = CaseState.HANDLED
+        begin(session, "violation-0", "handled", NOW, rules)
+        session.scalars(select(VerificationRow)).one().result = "cannot_see"
+    client = serving.user(Role.REVIEWER)
+    (look,) = client.get("/api/v1/verifications").json()
+    path = f"/api/v1/verifications/{look['id']}/answer"
+    assert client.post(path, json={"result": "gone"}).status_code == 200
+    assert client.post(path, json={"result": "gone"}).status_code == 409
+    assert len(kept) == 1
+
+    (told_,) = client.get("/api/v1/cases/violation-0/verifications").json()
+    evidence = client.get("/api/v1/cases/violation-0/evidence").json()
+    after = {one["variant"]: one for one in evidence if one["role"] == "after"}
+    assert set(after) == {"masked", "sealed"}
+    assert after["masked"]["id"] == told_["after_id"]
+    assert datetime.fromisoformat(after["masked"]["taken_at"]) == seen_at
+    assert (
+        service.files.read(key_of(Variant.SEALED, after["sealed"]["sha256"], "image/jpeg"))
+        == kept[0]
+    )
+    assert client.get(after["masked"]["link"]["url"]).content == b"masked " + kept[0]
+    history = client.get("/api/v1/cases/violation-0/history").json()
+    (verified,) = [step for step in history if step["action"] == "verify"]
+    assert verified["details"]["after"] == after["masked"]["id"]
+
+
+def test_an_answer_holds_where_its_picture_cannot_be_kept(serving: Serving, told: str) -> None:
+    service = serving.service
+
+    def broken(_data: bytes, _media_type: str) -> bytes:
+        raise ModelError("the detector does not work")
+
+    intake = Intake(service.database, service.files, mask=broken, clock=service.clock)
+    rules = VerificationSettings()
+    service.verifier = Verifier(
+        service.database, intake, None, service.clock, rules, lambda: service.settings.dispatch
+    )
+    serving.live.snapshots["gate-3"] = Snapshot(np.full((48, 64, 3), 90, np.uint8), NOW)
+    with service.database.write() as session:
+        session.get_one(CaseRow, "violation-0").state = CaseState.HANDLED
+        begin(session, "violation-0", "handled", NOW, rules)
+        session.scalars(select(VerificationRow)).one().result = "cannot_see"
+    client = serving.user(Role.REVIEWER)
+    (look,) = client.get("/api/v1/verifications").json()
+    answer = client.post(f"/api/v1/verifications/{look['id']}/answer", json={"result": "gone"})
+    assert answer.status_code == 200
+    (told_,) = client.get("/api/v1/cases/violation-0/verifications").json()
+    assert told_["after_id"] is None
 
 
 def test_a_person_who_is_asked_answers_once(serving: Serving, told: str) -> None:
