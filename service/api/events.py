@@ -46,7 +46,7 @@ async def follow_events(
         int | None, Query(ge=0, le=2**62, description="The same for those who set no headers")
     ] = None,
 ) -> StreamingResponse:
-    """Follow what happens; ``case.created``, ``case.changed``, ``camera.changed``, ...
+    """Follow what happens: ``case.created``, ``case.changed``, ``camera.changed`` and more.
 
     Without a number to go on from, it begins with what comes next. Where the events after that
     number are not kept any more, the first event is ``reset``: read the lists again.

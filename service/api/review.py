@@ -401,7 +401,7 @@ def post_release(
 ) -> CaseBody:
     """Give up one's claim."""
     with refusals(), service.database.write() as session:
-        return _answer(release(session, case_id, reviewer_of(who)), response)
+        return _answer(release(session, case_id, reviewer_of(who), service.clock()), response)
 
 
 @router.post("/cases/{case_id}/decisions", responses=answers(404, 409, 412, 428))

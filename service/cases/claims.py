@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session
 
-from service.cases.lifecycle import hold
+from service.cases.events import CASE_RELEASED, tell
+from service.cases.lifecycle import case_summary, hold
 from service.store.tables import CaseRow, CaseState, DecisionRow, Stage
 from vision.errors import JiexuError
 
@@ -115,8 +116,10 @@ def claim(
     return case
 
 
-def release(session: Session, case_id: str, reviewer: Reviewer) -> CaseRow:
-    """Give up one's claim; nothing happens where there is none.
+def release(session: Session, case_id: str, reviewer: Reviewer, at: datetime) -> CaseRow:
+    """Give up one's claim, and tell of it; nothing happens where there is none.
+
+    Call it last in a transaction.
 
     Raises:
         NoSuchCase: There is none.
@@ -124,6 +127,9 @@ def release(session: Session, case_id: str, reviewer: Reviewer) -> CaseRow:
     case = hold(session, case_id)
     if case.claimed_by == reviewer.actor:
         case.claimed_by = case.claimed_until = None
+        session.flush()
+        if case.state == CaseState.CANDIDATE:
+            tell(session, CASE_RELEASED, case.id, case_summary(case), at)
     return case
 
 

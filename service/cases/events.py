@@ -14,6 +14,7 @@ from service.store.tables import EventRow
 
 CASE_CREATED = "case.created"
 CASE_CHANGED = "case.changed"
+CASE_RELEASED = "case.released"
 CAMERA_CHANGED = "camera.changed"
 CAMERA_HEALTH = "camera.health"
 

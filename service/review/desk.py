@@ -305,9 +305,10 @@ class Desk:
     def _release(self, case_ids: Sequence[str]) -> None:
         # Not who may act now but who claimed: a login that is over gives its cases back too.
         reviewer = Reviewer(self.visit.principal.actor)
-        with self.visit.service.database.write() as session:
-            for case_id in case_ids:
-                release(session, case_id, reviewer)
+        # Each by itself: a case that is told of is the last thing that a transaction holds.
+        for case_id in case_ids:
+            with self.visit.service.database.write() as session:
+                release(session, case_id, reviewer, self.visit.service.clock())
 
 
 def _word(error: JiexuError) -> str:

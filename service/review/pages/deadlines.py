@@ -143,9 +143,9 @@ class _Deadlines:
         with asked.form:
             tag("p", say("deadlines.does"), classes="jx-hint")
             given = "" if case.deadline_at is None else self._typed(case.deadline_at)
-            until = ui.input(
-                say("deadlines.new"), value=given
-            ).props("outlined dense stack-label autofocus type=datetime-local")
+            until = ui.input(say("deadlines.new"), value=given).props(
+                "outlined dense stack-label autofocus type=datetime-local"
+            )
             reason = ui.input(say("deadlines.reason")).props("outlined dense maxlength=500")
         asked.dialog.open()
 

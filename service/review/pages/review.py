@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from service.cases.claims import Wanted
-from service.cases.events import CASE_CHANGED, CASE_CREATED
+from service.cases.events import CASE_CHANGED, CASE_CREATED, CASE_RELEASED
 from service.cases.reasons import REASONS
 from service.review.components import SCREEN_PARTS
 from service.review.desk import (
@@ -118,7 +118,7 @@ class _Told:
         """Something happened: there may be more to review."""
         # A browser that is away keeps its page for a while; it takes no cases meanwhile.
         is_there = self._client.has_socket_connection
-        if is_there and types & {CASE_CREATED, CASE_CHANGED}:
+        if is_there and types & {CASE_CREATED, CASE_CHANGED, CASE_RELEASED}:
             async with self._turn:
                 await self._fill(STANDBY)
 

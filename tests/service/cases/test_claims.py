@@ -19,6 +19,7 @@ from service.cases.claims import (
     queue_page,
     release,
 )
+from service.cases.events import CASE_RELEASED, events_after
 from service.store.database import Database
 from service.store.tables import CaseState, Stage
 
@@ -74,10 +75,13 @@ def test_a_claim_ends_by_itself_is_renewed_and_is_given_up(database: Database) -
     assert given(database, WANG, after_s=LEASE_S) == ""
     assert given(database, WANG, after_s=2 * LEASE_S) == "violation-0"
     with database.write() as session:
-        release(session, "violation-0", LI)
+        release(session, "violation-0", LI, NOW)
+        assert events_after(session, 0, 10) == []
     assert case_of(database, "violation-0").claimed_by == WANG.actor
     with database.write() as session:
-        release(session, "violation-0", WANG)
+        release(session, "violation-0", WANG, NOW)
+        (told,) = events_after(session, 0, 10)
+        assert (told.type, told.subject) == (CASE_RELEASED, "violation-0")
     assert given(database, LI) == "violation-0"
 
 

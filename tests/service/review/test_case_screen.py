@@ -246,6 +246,28 @@ def test_two_reviewers_never_have_the_same_case(
         assert sorted(set(filter(None, held))) == ["user:rev.one", "user:rev.two"]
 
 
+@pytest.mark.parametrize("how", ["passed over", "page closed"])
+def test_a_case_that_is_given_back_wakes_a_screen_that_has_none(
+    window: BrowserContext, pages: ServedPages, queue: Callable[..., list[str]], how: str
+) -> None:
+    (case_id,) = queue(1)
+    shown = []
+    for name in ("rev.one", "rev.two"):
+        pages.log_in(window, Role.REVIEWER, name)
+        page = window.new_page()
+        page.goto("/ui/review")
+        shown.append(page)
+    first, second = shown
+    assert on_screen(first) == case_id
+    expect(second.get_by_text("Nothing waits for you.")).to_be_visible()
+    if how == "passed over":
+        first.keyboard.press("n")
+    else:
+        first.close()
+    # A page that is closed is kept for a while: its browser may come back.
+    expect(second.locator(".jx-desk")).to_have_attribute("data-case", case_id, timeout=60_000)
+
+
 def test_originals_are_for_supervisors_with_a_reason_and_written_down(
     window: BrowserContext, pages: ServedPages, queue: Callable[..., list[str]]
 ) -> None:
