@@ -196,6 +196,7 @@ def test_an_ignore_zone_never_adds_a_violation(looks: list[Look], ignore: Zone) 
 
 @example(street(28, 4), 1.5, "street_stall").via("a seller away for longer than the dwell")
 @example(street(11, 7), 3.0, "abandoned_vehicle").via("a car missed when a window closed")
+@example(street(9541, 12), 1.5, "hoarding_missing").via("open for a while between looks in order")
 @given(streets, st.sampled_from([1.0, 1.5, 3.0]), st.sampled_from(sorted(QUICK)))
 @settings(max_examples=25, deadline=None)
 def test_a_longer_dwell_never_adds_a_violation(looks: list[Look], factor: float, kind: str) -> None:

@@ -19,6 +19,8 @@ class Relief(StrEnum):
 
     CLEAR = "clear"
     """This look saw the place, and nothing was wrong there. Several such looks end a violation."""
+    NOT_YET = "not_yet"
+    """Wrong again, not yet for long enough: looks that found the place in order count no more."""
     OVER = "over"
     """It is over: the rule has been patient itself."""
     PERMITTED = "permitted"

@@ -207,6 +207,8 @@ class HoardingMissing:
             if finding is not None:
                 findings.append(finding)
                 self._told.add(finding.key)
+            elif self._is_wide((line.open_looks >= self._settings.min_looks) & judged, line.zone):
+                findings += self._relieved(line, Relief.NOT_YET, look)
             elif not self._is_wide(~line.is_covered & judged, line.zone):
                 findings += self._relieved(line, Relief.CLEAR, look)
         return findings
@@ -252,7 +254,7 @@ class HoardingMissing:
         return judged
 
     def _relieved(self, line: _Line, why: Relief, look: Look) -> list[Finding]:
-        """What to say of a line that was reported and is in order now."""
+        """What to say of a line that was reported and of which the rule does not hold now."""
         key = _key_of(line.zone)
         if key not in self._told:
             return []

@@ -386,6 +386,8 @@ class Lives:
             self._end(case_key, look, "permitted", min(finding.since_s, look.time_s))
         elif finding.relief is Relief.OVER:
             self._end(case_key, look, "gone")
+        elif finding.relief is Relief.NOT_YET:
+            case.clear_looks, case.clear_s = 0, 0.0
         else:
             self._clear(case, look)
 
