@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import av
+from av.error import FFmpegError
 
 from service.cameras.address import Address, SourceKind
 from service.cameras.failure import CameraError
@@ -130,6 +131,9 @@ def _record(pipe: Connection, order: ClipOrder) -> None:
         pipe.send(error)
     except InputError as error:
         pipe.send(CameraError(FailureKind.GARBAGE, order.address.redact(str(error))))
+    except (FFmpegError, OSError) as error:
+        # The folder is gone when the violation was over meanwhile; the disk may be full.
+        pipe.send(CameraError(FailureKind.OTHER, order.address.redact(f"not written: {error}")))
 
 
 def _recorded(order: ClipOrder) -> Recorded:

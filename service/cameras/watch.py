@@ -253,6 +253,8 @@ class CameraWatch:
         with self._lock:
             record = self._told.get(violation_id)
             if record is None or self._last is None:
+                # A recording that failed may have left its folder.
+                self._remove_files(violation_id)
                 return
             pictures = self._history.around(
                 record.start_s - BEFORE_S, earlier=CLIP_EARLIER, most=CLIP_PICTURES
@@ -263,17 +265,22 @@ class CameraWatch:
         settings = self._settings
         x1, y1, x2, y2 = record.box
         folder = settings.folder / "evidence" / violation_id
-        clip = write_timelapse(
-            (picture.frame() for picture in pictures),
-            folder / "clip",
-            settings.folder,
-            stem=record.kind,
-            kind=record.kind,
-            box=(x1 / width, y1 / height, x2 / width, y2 / height),
-            start_s=record.start_s,
-            zone=next((zone for zone in self._zones if zone.id == record.zone_id), None),
-            camera_name=settings.camera.name,
-        )
+        try:
+            clip = write_timelapse(
+                (picture.frame() for picture in pictures),
+                folder / "clip",
+                settings.folder,
+                stem=record.kind,
+                kind=record.kind,
+                box=(x1 / width, y1 / height, x2 / width, y2 / height),
+                start_s=record.start_s,
+                zone=next((zone for zone in self._zones if zone.id == record.zone_id), None),
+                camera_name=settings.camera.name,
+            )
+        except (InputError, OSError):
+            if self._was_over(violation_id):
+                return
+            raise
         self._add_clip(violation_id, clip)
 
     def take_clip(self, violation_id: str, recorded: Recorded) -> None:
@@ -283,16 +290,30 @@ class CameraWatch:
             self._remove_files(violation_id)
             return
         after_s = (recorded.started_at - last.timestamp).total_seconds()
-        clip = describe(
-            path,
-            self._settings.folder,
-            time_s=last.time_s + after_s,
-            timestamp=self._settings.clock.local(recorded.started_at),
-            width=recorded.width,
-            height=recorded.height,
-            media_type="video/mp4",
-        )
+        try:
+            clip = describe(
+                path,
+                self._settings.folder,
+                time_s=last.time_s + after_s,
+                timestamp=self._settings.clock.local(recorded.started_at),
+                width=recorded.width,
+                height=recorded.height,
+                media_type="video/mp4",
+            )
+        except OSError:
+            if self._was_over(violation_id):
+                return
+            raise
         self._add_clip(violation_id, clip)
+
+    def _was_over(self, violation_id: str) -> bool:
+        """Whether a violation was told to its end while its clip was made, its files removed."""
+        with self._lock:
+            if violation_id in self._told:
+                return False
+            # What was made after that.
+            self._remove_files(violation_id)
+            return True
 
     def _add_clip(self, violation_id: str, clip: EvidenceFile) -> None:
         with self._lock:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,7 +18,9 @@ from service.cameras.sink import Role
 from service.cameras.source import decoded_still
 from service.cameras.watch import CLIP_PICTURES, CameraWatch
 from vision.detect.detections import Detections
-from vision.errors import ModelError
+from vision.errors import InputError, ModelError
+from vision.evidence import timelapse
+from vision.evidence.stills import drawn_view
 from vision.frames.frame import Image
 from vision.observe.look import Health
 from vision.record import ViolationRecord
@@ -148,6 +152,42 @@ def test_a_clip_shows_the_place_before_the_heap_came_and_since(tmp_path: Path) -
     assert sink.records[-1].evidence.clip == clip
     one.make_clip(raised.id)
     assert list((tmp_path / "evidence").iterdir()) == []
+
+
+def test_a_violation_that_is_over_while_its_clip_is_encoded_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = KeepingSink()
+    one = watch(sink, tmp_path)
+    look_at(one, range(0, 60, 5))
+    (raised,) = sink.records
+
+    def drawn(*args: Any, **kwargs: Any) -> Image:
+        if sink.records[-1].ended_at is None:
+            look_at(one, range(120, 420, 5))
+        return drawn_view(*args, **kwargs)
+
+    monkeypatch.setattr(timelapse, "drawn_view", drawn)
+    one.make_clip(raised.id)
+    assert sink.records[-1].ended_at is not None
+    assert sink.records[-1].evidence.clip is None
+    assert list((tmp_path / "evidence").iterdir()) == []
+
+
+def test_a_clip_that_cannot_be_made_of_what_still_stands_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = KeepingSink()
+    one = watch(sink, tmp_path)
+    look_at(one, range(0, 60, 5))
+
+    def drawn(*args: Any, **kwargs: Any) -> Image:
+        shutil.rmtree(tmp_path / "evidence", ignore_errors=True)
+        return drawn_view(*args, **kwargs)
+
+    monkeypatch.setattr(timelapse, "drawn_view", drawn)
+    with pytest.raises(InputError, match="cannot be encoded"):
+        one.make_clip(sink.records[0].id)
 
 
 class SlowSink(KeepingSink):
