@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -426,7 +426,8 @@ def trial(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         ends.callback(postgres.stop)
         world = World(scene, cameras, options.out)
         ends.callback(world.kill)
-        key = prepare(postgres.url, world, cameras, scene.zones)
+        sources = {camera_id: world.url(camera_id) for camera_id in cameras}
+        key = prepare(postgres.url, sources, scene.zones)
         service = ServiceProcess(options.out, postgres.url)
         ends.callback(lambda: service.end(signal.SIGKILL, "end of the run"))
         run = Trial(world, postgres, service, cameras, random_)
@@ -461,16 +462,16 @@ def trial(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     )
 
 
-def prepare(url: str, world: World, cameras: Sequence[str], zones: Sequence[dict[str, Any]]) -> str:
-    """Store the cameras, and make a key to read with."""
+def prepare(url: str, sources: Mapping[str, str], zones: Sequence[dict[str, Any]]) -> str:
+    """Store cameras by id with their sources, and make a key to read with."""
     database = Database(url)
     upgrade(database)
     now = datetime.now(UTC)
     with database.write() as session:
-        for camera_id in cameras:
+        for camera_id, source in sources.items():
             document = {
                 "id": camera_id,
-                "source": world.url(camera_id),
+                "source": source,
                 "zones": zones,
                 "rules": RULES,
             }

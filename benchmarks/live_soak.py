@@ -1,7 +1,7 @@
 """How many live cameras does a machine hold, and does it stay so?
 
     python -m benchmarks.live_soak --footage CLIP --out DIR [--cameras 64] [--minutes 30] [--files]
-    python -m benchmarks.live_soak --footage CLIP --out DIR --search [--minutes 4]
+    python -m benchmarks.live_soak --footage CLIP --out DIR --search [--minutes 2.5]
 
 The footage becomes a 1080p 25 fps 4 Mb/s H.264 clip with a keyframe every 2 s (two minutes of it,
 looped), which a real RTSP server (GStreamer's, in a process of its own) gives to every camera but
@@ -18,7 +18,8 @@ growth after the warm-up, processor time by process, threads and open files at t
 end, and what readers had to be started anew.
 
 With ``--search`` short runs look for the largest number of cameras that holds: every camera looked
-at, p99 of the look interval at most 15 s, memory below 4 GB, at most one look of a hundred shed.
+at, p99 of the look interval at most 15 s, memory below 4 GB, at most one look of a hundred shed. A
+run that takes more memory ends at once. Five runs, a quarter of an hour, tell numbers up to 128.
 Written to ``DIR/live_search.json``, each run with what it took.
 """
 
@@ -154,7 +155,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for clips and figures")
     parser.add_argument("--cameras", type=int, default=64)
     parser.add_argument("--acted", type=int, default=8, help="how many of them show the street")
-    parser.add_argument("--minutes", type=float, help="30; 4 for each run of the search")
+    parser.add_argument("--minutes", type=float, help="30; 2.5 for each run of the search")
     parser.add_argument("--warm-up", type=float, help="minutes that do not count: 5; 1 of a search")
     parser.add_argument("--dwell", type=float, default=60.0, help="seconds, for every kind")
     parser.add_argument("--rest", type=float, default=10.0, help="seconds between looks at rest")
@@ -162,7 +163,7 @@ def main() -> None:
     parser.add_argument("--files", action="store_true", help="play the clip, but for the street")
     parser.add_argument("--search", action="store_true", help="how many cameras hold?")
     options = parser.parse_args()
-    options.minutes = options.minutes or (4.0 if options.search else 30.0)
+    options.minutes = options.minutes or (2.5 if options.search else 30.0)
     options.warm_up = options.warm_up or (1.0 if options.search else 5.0)
     options.acted = min(options.acted, options.cameras)
 
@@ -261,6 +262,8 @@ def soak(options: argparse.Namespace, sources: Sources, cameras: int) -> dict[st
             shown_s[name, at_s] = time.monotonic()
         if now_s >= SAMPLE_S * (len(samples) + 1):
             samples.append(memory(me.pid, detector.pid, live.processes()))
+            if options.search and samples[-1]["rss"] > MOST_RSS_MIB:
+                break
         time.sleep(0.05)
     spent = {
         name: round(used_s - before_s[name], 1)
@@ -268,11 +271,13 @@ def soak(options: argparse.Namespace, sources: Sources, cameras: int) -> dict[st
     }
     counts = live.counts()
     looked = intervals(sink.looked_s, 60 * options.warm_up)
-    found = delays(script, shown_s, sink.told.values(), options.dwell)
+    shown = [one for one in script if (one.camera_id, one.from_s) in shown_s]
+    found = delays(shown, shown_s, sink.told.values(), options.dwell)
     figures = {
         "machine": f"{platform.processor() or platform.machine()}, {psutil.cpu_count()} cores",
         "cameras": cameras,
-        "minutes": options.minutes,
+        "minutes": round(now_s / 60, 1),
+        "is_whole": now_s >= 60 * options.minutes,
         "through": "files" if options.files else "rtsp",
         "rest_s": options.rest,
         **looked,
@@ -289,7 +294,7 @@ def soak(options: argparse.Namespace, sources: Sources, cameras: int) -> dict[st
         **grown(samples, 60 * options.warm_up),
         "reader_rss_mib": [round(resident(pid)) for pid in live.processes()],
         "processor_s": spent,
-        "cores_used": round(sum(spent.values()) / (60 * options.minutes), 2),
+        "cores_used": round(sum(spent.values()) / now_s, 2),
         "own_at_start": own,
         "own_at_end": {"threads": me.num_threads(), "files": me.num_fds()},
     }
@@ -305,13 +310,15 @@ def soak(options: argparse.Namespace, sources: Sources, cameras: int) -> dict[st
 
 def fails(figures: Mapping[str, Any]) -> Iterator[str]:
     """What a number of cameras does not hold."""
+    if figures["rss_mib_max"] > MOST_RSS_MIB:
+        yield f"memory is {figures['rss_mib_max']} MiB"
+    if not figures["is_whole"]:
+        return
     if figures["cameras_seen"] < figures["cameras"]:
         yield f"{figures['cameras'] - figures['cameras_seen']} cameras were never looked at"
     interval_s = figures["look_interval_s"].get("p99", float("inf"))
     if interval_s > MOST_INTERVAL_S:
         yield f"p99 of the look interval is {interval_s} s"
-    if figures["rss_mib_max"] > MOST_RSS_MIB:
-        yield f"memory is {figures['rss_mib_max']} MiB"
     due = figures["looks"] + figures["shed"]["rest"]
     if figures["shed"]["rest"] > MOST_SHED * due:
         yield f"{figures['shed']['rest']} of {due} looks were shed"

@@ -99,7 +99,6 @@ class LiveCameras:
             policy,
             on_picture=self._on_picture,
             on_health=self._on_health,
-            on_stir=self._on_stir,
             settings=readers or ReaderSettings(),
             opener=opener,
         )
@@ -321,10 +320,6 @@ class LiveCameras:
             self._healths[name] = health
             self._work.notify()
 
-    def _on_stir(self, camera_id: str) -> None:
-        with self._lock:
-            self._schedule.hurry(camera_id, time.monotonic())
-
     def _run_ticks(self) -> None:
         while not self._stop.wait(_TICK_S):
             self._pushed.notice_silence()
@@ -378,7 +373,8 @@ class LiveCameras:
             if name.endswith(_MAIN):
                 self._take_main(watch, name, taken)
                 return
-            active = watch.look(taken)
+            # After a look at what came, one at what is there now.
+            active = watch.look(taken) or taken.behind_s > 0
             self._count(camera_id, taken, watch.last)
             self._note_view(camera_id, watch)
         except Exception as error:
@@ -396,7 +392,10 @@ class LiveCameras:
                     self._failures[camera_id] = failures
                     # A detector is back in seconds: what was not seen is looked at again soon.
                     again = 0 < failures <= _QUICK_TRIES
-                    self._schedule.finished(camera_id, active or again)
+                    # Cameras that push have clocks of their own.
+                    is_known = failures == 0 and camera_id not in self._pushed
+                    arrived_s = taken.arrived_s if is_known else None
+                    self._schedule.finished(camera_id, active or again, arrived_s)
                     if watch is not None and watch.newest is not None:
                         self._newest[camera_id] = watch.newest
             self._feed(name).done(name)

@@ -12,6 +12,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Protocol
@@ -20,11 +22,12 @@ import cv2
 
 from service.cameras.address import Address
 from service.cameras.failure import CameraError, failure_of
-from service.cameras.glance import Glances, GlanceSettings
+from service.cameras.onset import Onsets, OnsetSettings
 from service.cameras.reach import AddressPolicy
 from service.cameras.slot import Layout, Phase, Slot
-from service.cameras.source import Deadlines, Source, open_source
+from service.cameras.source import Deadlines, Picture, Source, open_source
 from service.cameras.states import FailureKind
+from vision.frames.frame import Luma
 
 BAD_PICTURES = 3
 """So many pictures in a row that cannot be decoded end a connection."""
@@ -77,6 +80,7 @@ class Ready:
         turn: Of which try.
         layout: How it lies there.
         arrived_s: When it arrived, on the monotonic clock.
+        behind_s: So much later the newest arrived: this one is the first that shows what is new.
         pts: Its presentation timestamp.
         decode_s: Seconds that decoding took.
     """
@@ -85,16 +89,9 @@ class Ready:
     turn: int
     layout: Layout
     arrived_s: float
+    behind_s: float
     pts: int | None
     decode_s: float
-
-
-@dataclass(frozen=True)
-class Stirred:
-    """Something has come or gone since the last picture, and stays."""
-
-    seat: int
-    turn: int
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ class Up:
     """The process has started and listens."""
 
 
-Answer = Up | Opened | Ready | Stirred | Failed
+Answer = Up | Opened | Ready | Failed
 
 
 class Opener(Protocol):
@@ -130,7 +127,7 @@ def read_cameras(
     deadlines: Deadlines,
     *,
     opener: Opener = open_source,
-    glances: GlanceSettings | None = None,
+    onsets: OnsetSettings | None = None,
 ) -> None:
     """Run in a process of its own until the other end of the pipe is closed.
 
@@ -140,7 +137,7 @@ def read_cameras(
         policy: Which hosts may be reached.
         deadlines: How long sources may take.
         opener: Opens sources.
-        glances: When cameras are glanced at between looks.
+        onsets: How far what is new is followed back.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -152,7 +149,7 @@ def read_cameras(
         with lock:
             pipe.send(answer)
 
-    settings = glances or GlanceSettings()
+    settings = onsets or OnsetSettings()
     seats = [_Seat(number, slot, tell, settings) for number, slot in enumerate(slots)]
     try:
         tell(Up())
@@ -177,11 +174,11 @@ class _Tell(Protocol):
 class _Seat:
     """One camera's place in the process."""
 
-    def __init__(self, number: int, slot: Slot, tell: _Tell, glances: GlanceSettings) -> None:
+    def __init__(self, number: int, slot: Slot, tell: _Tell, onsets: OnsetSettings) -> None:
         self._number = number
         self._slot = slot
         self._tell = tell
-        self._glance_settings = glances
+        self._onset_settings = onsets
         self._stop = threading.Event()
         self._newer_s: float | None = None
 
@@ -235,23 +232,22 @@ class _Seat:
 
     def _read(self, source: Source, turn: int, stop: threading.Event) -> None:
         bad = 0
-        glances = Glances(self._glance_settings)
-        glanced_s: float | None = None
+        onsets = Onsets(self._onset_settings)
         while not stop.is_set():
             self._slot.beat(Phase.WAITING if source.on_demand else Phase.READING)
             source.advance(stop)
             newer_s, newest_s = self._newer_s, source.newest_s()
-            if newest_s is None:
-                continue
-            if newer_s is None or newest_s <= newer_s:
-                if newest_s != glanced_s and glances.is_due(time.monotonic()):
-                    glanced_s = newest_s
-                    self._glance(source, glances, newest_s, turn)
+            if newer_s is None or newest_s is None or newest_s <= newer_s:
                 continue
             self._slot.beat(Phase.DECODING)
             began_s = time.monotonic()
             try:
-                picture = source.picture(glances.onset_s(newer_s, began_s))
+                picture = source.picture()
+                behind_s = 0.0
+                first_s = self._first_s(source, onsets, picture, newer_s)
+                if first_s is not None:
+                    behind_s = picture.arrived_s - first_s
+                    picture = source.picture(first_s)
                 layout = self._slot.write(picture.luma, picture.small, picture.image)
             except CameraError as error:
                 bad += 1
@@ -261,25 +257,32 @@ class _Seat:
                 continue
             bad = 0
             self._newer_s = None
-            glances.looked(picture.luma)
-            glanced_s = picture.arrived_s
+            onsets.looked(picture.luma)
+            source.forget(picture.arrived_s)
             took_s = time.monotonic() - began_s
-            self._tell(Ready(self._number, turn, layout, picture.arrived_s, picture.pts, took_s))
+            at_s = picture.arrived_s
+            self._tell(Ready(self._number, turn, layout, at_s, behind_s, picture.pts, took_s))
 
-    def _glance(self, source: Source, glances: Glances, arrived_s: float, turn: int) -> None:
-        """Glance at the newest picture; one that cannot be decoded is left to the next look."""
-        self._slot.beat(Phase.DECODING)
+    def _first_s(
+        self, source: Source, onsets: Onsets, newest: Picture, newer_s: float
+    ) -> float | None:
+        """When the picture to look at instead of the newest arrived, ``None`` if there is none."""
+        core_s, clock_s = onsets.most_s(newest.arrived_s - newer_s)
         began_s, before_s = time.monotonic(), time.thread_time()
-        try:
-            luma = source.glance()
-        except CameraError as error:
-            if error.kind is not FailureKind.GARBAGE:
-                raise
-            luma = None
-        if luma is not None and glances.notice(luma, arrived_s):
-            self._tell(Stirred(self._number, turn))
-        took_s, spent_s = time.monotonic() - began_s, time.thread_time() - before_s
-        glances.cost(began_s, spent_s, took_s)
+
+        def earlier() -> Iterator[tuple[float, Luma]]:
+            # One that cannot be decoded is as far back as it goes.
+            with suppress(CameraError):
+                for one in source.earlier(newer_s):
+                    yield one
+                    self._slot.beat(Phase.DECODING)
+                    if (
+                        time.thread_time() - before_s > core_s
+                        or time.monotonic() - began_s > clock_s
+                    ):
+                        return
+
+        return onsets.first_s(newest.luma, newest.arrived_s, earlier())
 
 
 def _spare_memory() -> None:

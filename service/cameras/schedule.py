@@ -1,8 +1,7 @@
 """Which camera is looked at next: one detector, shared fairly by all.
 
 Every camera is due once in its rest interval; where something new stands or is suspected, more
-often; and at once, once in a rest interval at most, where a glance shows that something came or
-went. When there is more to do than can be done, the looks that every camera is due come first, the
+often. When there is more to do than can be done, the looks that every camera is due come first, the
 one that has waited longest before all others, and closer looks are shed; then all cameras are
 looked at more seldom, evenly. Nothing is queued: a look that was shed is never made up for.
 
@@ -26,8 +25,6 @@ class _Turn:
     active: bool = False
     asked_s: float | None = None
     has_arrived: bool = False
-    began_s: float = float("-inf")
-    hurried_s: float = float("-inf")
 
 
 @dataclass(frozen=True)
@@ -84,16 +81,6 @@ class LookSchedule:
         if is_live:
             turn.due_s = turn.rest_due_s = now_s
 
-    def hurry(self, camera_id: str, now_s: float) -> None:
-        """Something has come or gone in a view: a look is due, once in a rest interval at most."""
-        turn = self._turns.get(camera_id)
-        if turn is None or turn.asked_s is not None:
-            return
-        policy = turn.policy
-        due_s = max(now_s, turn.began_s + policy.active_s)
-        if due_s < turn.due_s and now_s >= turn.hurried_s + policy.rest_s:
-            turn.due_s, turn.hurried_s = due_s, now_s
-
     def is_active(self, camera_id: str) -> bool:
         """Whether a camera is looked at closely."""
         turn = self._turns.get(camera_id)
@@ -135,17 +122,23 @@ class LookSchedule:
             turn.due_s = now_s + min(1.0, turn.policy.active_s)
             turn.rest_due_s = max(turn.rest_due_s, turn.due_s)
 
-    def finished(self, camera_id: str, active: bool) -> None:
+    def finished(self, camera_id: str, active: bool, arrived_s: float | None = None) -> None:
         """A look is done.
 
         Args:
             camera_id: Of which camera.
             active: Whether closer looks are wanted from now on.
+            arrived_s: When its picture arrived, ``None`` where that is not known by this clock. A
+                closer look counts from it: one that lay there for a while, or shows what came some
+                while ago, is followed by one at the next keyframe.
         """
         turn = self._turns.get(camera_id)
         if turn is None or turn.asked_s is None:
             return
         turn.due_s = turn.policy.next_s(turn.asked_s, active)
+        if active and arrived_s is not None:
+            next_s = turn.policy.next_s(arrived_s, active)
+            turn.due_s = max(turn.asked_s, min(turn.due_s, next_s))
         turn.rest_due_s = turn.policy.next_s(turn.asked_s, active=False)
         turn.active = active
         turn.asked_s, turn.has_arrived = None, False
@@ -158,7 +151,7 @@ class LookSchedule:
             late = int(max(0.0, now_s - turn.due_s) // turn.policy.active_s)
             closer = max(0, late - rest)
         self._shed = Shed(self._shed.rest + rest, self._shed.closer + closer)
-        turn.asked_s = turn.began_s = now_s
+        turn.asked_s = now_s
         turn.has_arrived = False
         self._handed_out += 1
         turn.order = self._handed_out

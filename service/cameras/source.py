@@ -1,7 +1,8 @@
 """One camera's pictures, as its reader process gets them: opened, and one decoded when asked for.
 
-Packets of a stream are read as they come, which costs almost nothing, and only the newest keyframe
-is kept. It is decoded when somebody wants to look, or to glance (:mod:`service.cameras.glance`).
+Packets of a stream are read as they come, which costs almost nothing, and only keyframes are kept:
+the newest, which is decoded when somebody wants to look, and a few since the last look, to see when
+what is new came (:mod:`service.cameras.onset`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -36,6 +36,7 @@ from vision.frames.frame import LUMA_WIDTH, Image, Luma, small_size
 MAX_SNAPSHOT_BYTES = 32 * 1024 * 1024
 _LATE = 0.95
 _SLICED = frozenset({"h264", "hevc"})
+_MOST_EARLIER = 8
 
 
 @dataclass(frozen=True)
@@ -99,23 +100,32 @@ class Source(Protocol):
         """When the newest picture arrived, on the monotonic clock; ``None`` before the first."""
         ...
 
-    def glance(self) -> Luma | None:
-        """Brightness of the newest picture, ``None`` where one is made only when it is asked for.
+    def earlier(self, newer_s: float) -> Iterator[tuple[float, Luma]]:
+        """Pictures before the newest, latest first: when each arrived, and its brightness.
+
+        Each is decoded when it is taken. Of pictures that come only when asked for there are none.
+
+        Args:
+            newer_s: Only those that arrived after this.
+
+        Raises:
+            CameraError: One cannot be decoded.
+        """
+        ...
+
+    def picture(self, arrived_s: float | None = None) -> Picture:
+        """Decode the newest picture, or an earlier one.
+
+        Args:
+            arrived_s: When that arrived.
 
         Raises:
             CameraError: It cannot be decoded.
         """
         ...
 
-    def picture(self, glanced_s: float | None = None) -> Picture:
-        """Decode the newest picture, or one of the two glanced at last.
-
-        Args:
-            glanced_s: When that arrived.
-
-        Raises:
-            CameraError: It cannot be decoded.
-        """
+    def forget(self, until_s: float) -> None:
+        """Let go of earlier pictures that arrived until then: a later one was looked at."""
         ...
 
     def close(self) -> None:
@@ -129,6 +139,32 @@ class _Keyframe:
 
     packet: Packet[VideoStream]
     arrived_s: float
+
+
+class _Earlier:
+    """Keyframes before the newest: a few, evenly spread, however many come."""
+
+    def __init__(self) -> None:
+        self._keys: list[_Keyframe] = []
+
+    def __reversed__(self) -> Iterator[_Keyframe]:
+        return reversed(self._keys)
+
+    def add(self, key: _Keyframe) -> None:
+        keys = self._keys
+        keys.append(key)
+        if len(keys) > _MOST_EARLIER:
+            # The one whose neighbours do for it.
+            del keys[
+                min(
+                    range(1, _MOST_EARLIER),
+                    key=lambda i: keys[i + 1].arrived_s - keys[i - 1].arrived_s,
+                )
+            ]
+
+    def forget(self, until_s: float) -> None:
+        """Let go of those that arrived until then."""
+        self._keys = [key for key in self._keys if key.arrived_s > until_s]
 
 
 class StreamSource:
@@ -150,7 +186,7 @@ class StreamSource:
         self._policy = policy
         self._deadlines = deadlines
         self._key: _Keyframe | None = None
-        self._glanced: deque[_Keyframe] = deque(maxlen=2)
+        self._earlier = _Earlier()
         self._coming: list[Packet[VideoStream]] = []
         self._coming_s = 0.0
         self.container = self._open()
@@ -201,19 +237,19 @@ class StreamSource:
         """When the newest keyframe arrived."""
         return None if self._key is None else self._key.arrived_s
 
-    def glance(self) -> Luma | None:
-        """Brightness of the newest keyframe."""
-        assert self._key is not None
-        self._glanced.append(self._key)
-        frame = self._decoded(self._key)
-        return to_luma(frame, clockwise(frame))
+    def earlier(self, newer_s: float) -> Iterator[tuple[float, Luma]]:
+        """Keyframes before the newest, latest first, decoded when they are taken."""
+        for key in reversed(self._earlier):
+            if key.arrived_s <= newer_s:
+                return
+            frame = self._decoded(key)
+            yield key.arrived_s, to_luma(frame, clockwise(frame))
 
-    def picture(self, glanced_s: float | None = None) -> Picture:
-        """Decode the newest keyframe, or one that was glanced at."""
+    def picture(self, arrived_s: float | None = None) -> Picture:
+        """Decode the newest keyframe, or an earlier one."""
         assert self._key is not None
-        glanced = (key for key in self._glanced if key.arrived_s == glanced_s)
-        key = next(glanced, self._key)
-        self._glanced.clear()
+        earlier = (key for key in reversed(self._earlier) if key.arrived_s == arrived_s)
+        key = next(earlier, self._key)
         frame = self._decoded(key)
         degrees = clockwise(frame)
         return Picture(
@@ -223,6 +259,10 @@ class StreamSource:
             key.arrived_s,
             key.packet.pts,
         )
+
+    def forget(self, until_s: float) -> None:
+        """Let go of keyframes."""
+        self._earlier.forget(until_s)
 
     def close(self) -> None:
         """Close the container."""
@@ -278,6 +318,8 @@ class StreamSource:
         return iter(self.container.demux(self._stream))
 
     def _complete(self) -> None:
+        if self._key is not None:
+            self._earlier.add(self._key)
         self._key = _Keyframe(_joined(self._coming), self._coming_s)
         self._coming = []
 
@@ -337,11 +379,11 @@ class SnapshotSource:
         """Now: a picture is made when it is asked for."""
         return time.monotonic()
 
-    def glance(self) -> Luma | None:
+    def earlier(self, newer_s: float) -> Iterator[tuple[float, Luma]]:  # noqa: ARG002
         """None: each would be a GET."""
-        return None
+        return iter(())
 
-    def picture(self, glanced_s: float | None = None) -> Picture:  # noqa: ARG002
+    def picture(self, arrived_s: float | None = None) -> Picture:
         """GET a picture."""
         try:
             data = self._web.picture(MAX_SNAPSHOT_BYTES)
@@ -351,6 +393,9 @@ class SnapshotSource:
         image = decoded_still(data)
         luma, small = shrunk(image)
         return Picture(luma, small, image, arrived_s, None)
+
+    def forget(self, until_s: float) -> None:
+        """Hold nothing."""
 
     def close(self) -> None:
         """Hold nothing."""

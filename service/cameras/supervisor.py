@@ -23,7 +23,7 @@ from typing import Protocol
 
 from service.cameras.address import Address
 from service.cameras.connection import Connection
-from service.cameras.glance import GlanceSettings
+from service.cameras.onset import OnsetSettings
 from service.cameras.reach import AddressPolicy
 from service.cameras.reader import (
     Answer,
@@ -33,7 +33,6 @@ from service.cameras.reader import (
     Opened,
     Opener,
     Ready,
-    Stirred,
     Up,
     Want,
     read_cameras,
@@ -64,7 +63,7 @@ class ReaderSettings:
         camera_mb: ... and so much more for each camera in it; one that takes more is started anew.
         memory_every_s: How often that is looked at.
         stop_s: How long processes may take to end.
-        glances: When cameras are glanced at between looks.
+        onsets: How far what is new is followed back.
     """
 
     seats: int = 16
@@ -74,7 +73,7 @@ class ReaderSettings:
     camera_mb: float = 60.0
     memory_every_s: float = 10.0
     stop_s: float = 3.0
-    glances: GlanceSettings = field(default_factory=GlanceSettings)
+    onsets: OnsetSettings = field(default_factory=OnsetSettings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +88,7 @@ class Taken:
         arrived_at: The same as aware UTC time.
         pts: Its presentation timestamp.
         decode_s: Seconds that decoding took.
+        behind_s: So much later the newest arrived: this one is the first that shows what is new.
     """
 
     luma: Luma
@@ -98,6 +98,7 @@ class Taken:
     arrived_at: datetime
     pts: int | None
     decode_s: float
+    behind_s: float = 0.0
 
 
 class OnPicture(Protocol):
@@ -140,14 +141,6 @@ class _Group:
         return [i for i in range(len(self.slots)) if i not in self.seated and i not in self.closing]
 
 
-@dataclass(frozen=True)
-class _Heard:
-    """What cameras gave in one step, to be told when the lock is free."""
-
-    pictures: list[tuple[str, Taken]] = field(default_factory=list)
-    stirred: list[str] = field(default_factory=list)
-
-
 class Supervisor:
     """Reads any number of cameras; methods may be called from any thread.
 
@@ -155,7 +148,6 @@ class Supervisor:
         policy: Which hosts may be reached.
         on_picture: Hears of each picture that was wanted.
         on_health: Hears of each change of a camera.
-        on_stir: Hears of cameras in whose view something has come or gone since the last picture.
         settings: How processes are run.
         opener: Opens sources in the reader processes.
         rng: Spreads waits.
@@ -170,7 +162,6 @@ class Supervisor:
         *,
         on_picture: OnPicture,
         on_health: Callable[[CameraHealth], None],
-        on_stir: Callable[[str], None] = lambda _: None,
         settings: ReaderSettings = ReaderSettings(),
         opener: Opener = open_source,
         rng: random.Random | None = None,
@@ -178,7 +169,6 @@ class Supervisor:
         self._policy = policy
         self._on_picture = on_picture
         self._on_health = on_health
-        self._on_stir = on_stir
         self._settings = settings
         self._opener = opener
         self._rng = rng or random.Random()  # noqa: S311 - spreads waits, hides nothing
@@ -307,31 +297,30 @@ class Supervisor:
         with self._lock:
             listened = {group.pipe: group for group in self._groups}
         ready = pipes.wait([self._wake_out, *listened], timeout=_TICK_S)
-        heard = _Heard()
+        # Told when the lock is free.
+        pictures: list[tuple[str, Taken]] = []
         with self._lock:
             now_s = time.monotonic()
             for pipe in ready:
                 if pipe is self._wake_out:
                     self._wake_out.recv_bytes()
                 else:
-                    self._hear(listened[pipe], now_s, heard)  # type: ignore[index]
+                    self._hear(listened[pipe], now_s, pictures)  # type: ignore[index]
             now_s = time.monotonic()
             self._watch(now_s)
             self._watch_memory(now_s)
             self._try_due(now_s)
-        for camera_id, taken in heard.pictures:
+        for camera_id, taken in pictures:
             self._on_picture(camera_id, taken)
-        for camera_id in heard.stirred:
-            self._on_stir(camera_id)
         self._tell_health()
 
-    def _hear(self, group: _Group, now_s: float, heard: _Heard) -> None:
+    def _hear(self, group: _Group, now_s: float, pictures: list[tuple[str, Taken]]) -> None:
         """Take in what a process says."""
         if group not in self._groups:
             return
         try:
             while group.pipe.poll():
-                self._take(group, group.pipe.recv(), now_s, heard)
+                self._take(group, group.pipe.recv(), now_s, pictures)
         except (EOFError, OSError):
             log.warning("reader process %s ended by itself", group.process.pid)
             self.restarts["died"] += 1
@@ -340,7 +329,9 @@ class Supervisor:
                 camera.connection.failed(FailureKind.READER_DIED, "the reader crashed", now_s)
             self._abandon(group, now_s)
 
-    def _take(self, group: _Group, answer: Answer, now_s: float, heard: _Heard) -> None:
+    def _take(
+        self, group: _Group, answer: Answer, now_s: float, pictures: list[tuple[str, Taken]]
+    ) -> None:
         if isinstance(answer, Up):
             group.is_up = True
             for waiting in group.seated.values():
@@ -358,20 +349,26 @@ class Supervisor:
         elif isinstance(answer, Opened):
             camera.is_open = True
             self._ask(camera)
-        elif isinstance(answer, Stirred):
-            heard.stirred.append(camera.id)
         else:
-            heard.pictures.append((camera.id, self._taken(group, camera, answer, now_s)))
+            pictures.append((camera.id, self._taken(group, camera, answer, now_s)))
 
     def _taken(self, group: _Group, camera: _Camera, answer: Ready, now_s: float) -> Taken:
         camera.asked, camera.held = False, True
         camera.newest_s = answer.arrived_s
         age = timedelta(seconds=max(0.0, now_s - answer.arrived_s))
-        camera.newest_at = datetime.now(UTC) - age
+        arrived_at = datetime.now(UTC) - age
+        camera.newest_at = arrived_at + timedelta(seconds=answer.behind_s)
         camera.connection.came(now_s)
         luma, small, image = group.slots[answer.seat].read(answer.layout)
         return Taken(
-            luma, small, image, answer.arrived_s, camera.newest_at, answer.pts, answer.decode_s
+            luma=luma,
+            small=small,
+            image=image,
+            arrived_s=answer.arrived_s,
+            arrived_at=arrived_at,
+            pts=answer.pts,
+            decode_s=answer.decode_s,
+            behind_s=answer.behind_s,
         )
 
     def _ask(self, camera: _Camera, newer_s: float | None = None) -> bool:
@@ -459,7 +456,7 @@ class Supervisor:
         process = self._context.Process(
             target=read_cameras,
             args=(theirs, slots, self._policy, settings.deadlines),
-            kwargs={"opener": self._opener, "glances": settings.glances},
+            kwargs={"opener": self._opener, "onsets": settings.onsets},
             name="jiexu-reader",
             daemon=True,
         )

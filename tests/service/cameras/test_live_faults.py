@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
@@ -50,10 +51,13 @@ class Drawn:
     def newest_s(self) -> float | None:
         return self._newest_s
 
-    def glance(self) -> Luma | None:
-        return None
+    def earlier(self, newer_s: float) -> Iterator[tuple[float, Luma]]:
+        return iter(())
 
-    def picture(self, glanced_s: float | None = None) -> Picture:
+    def forget(self, until_s: float) -> None:
+        """Keeps none."""
+
+    def picture(self, arrived_s: float | None = None) -> Picture:
         image = picture(self._newest_s, heap=True)
         return Picture(image[:, :, 0], image, image, self._newest_s, None)
 

@@ -161,49 +161,10 @@ def test_cameras_come_and_go_at_any_time() -> None:
     assert schedule.due(100.0) == []
 
 
-def waiting(*names: str, capacity: int = 1) -> LookSchedule:
-    """Cameras that had a look at 0 s and are at rest."""
-    schedule = LookSchedule(capacity)
-    for name in names:
-        schedule.add(name, POLICY, 0.0)
-        schedule.set_live(name, True, 0.0)
-    for _ in names:
-        for name in schedule.due(0.0):
-            schedule.finished(name, False)
-    return schedule
-
-
-def test_where_something_came_a_look_is_due_at_once_but_not_again_and_again() -> None:
-    schedule = waiting("a")
-    schedule.hurry("a", 1.0)
-    assert schedule.due(1.9) == [], "looks are never closer together than the closest ones"
-    assert schedule.due(2.0) == ["a"]
-    schedule.hurry("a", 2.1)
-    schedule.finished("a", False)
-    schedule.hurry("a", 5.0)
-    assert schedule.due(11.9) == [], "one in a rest interval, and the rest counts from it"
-    assert schedule.due(12.0) == ["a"]
-    schedule.finished("a", False)
-    schedule.hurry("a", 14.0)
-    assert schedule.due(14.0) == ["a"]
-
-
-def test_looks_that_all_are_due_come_before_one_that_was_hurried() -> None:
-    schedule = LookSchedule(1)
-    schedule.add("a", LookPolicy(60.0, 2.0), 0.0)
-    schedule.set_live("a", True, 0.0)
-    assert schedule.due(0.0) == ["a"]
-    schedule.finished("a", False)
-    schedule.hurry("a", 20.0)
-    schedule.add("b", POLICY, 20.0)
-    schedule.set_live("b", True, 20.0)
-    assert schedule.due(20.0) == ["b"]
-
-
 def test_a_camera_that_is_looked_at_closely_waits_for_its_next_keyframe_and_holds_no_place() -> (
     None
 ):
-    schedule = LookSchedule(1)
+    schedule = LookSchedule(1, patience_s=100.0)
     for name in ("a", "b"):
         schedule.add(name, POLICY, 0.0)
         schedule.set_live(name, True, 0.0)
@@ -214,5 +175,35 @@ def test_a_camera_that_is_looked_at_closely_waits_for_its_next_keyframe_and_hold
     assert schedule.is_active("a")
     assert not schedule.is_active("b")
     assert schedule.due(2.0) == ["a"]
-    schedule.hurry("b", 2.1)
-    assert schedule.due(2.1) == ["b"], "the only place is free"
+    assert schedule.due(10.1) == ["b"], "the only place is free"
+
+
+def finished_with(arrived_s: float, active: bool) -> LookSchedule:
+    """A camera whose look, asked for at 20 s, showed a picture that had arrived then."""
+    schedule = LookSchedule(1)
+    schedule.add("a", POLICY, 20.0)
+    schedule.set_live("a", True, 20.0)
+    assert schedule.due(20.0) == ["a"]
+    schedule.finished("a", active, arrived_s)
+    return schedule
+
+
+def test_a_closer_look_counts_from_when_the_picture_before_it_arrived() -> None:
+    lay_there = finished_with(18.5, active=True)
+    assert lay_there.due(20.4) == []
+    assert lay_there.due(20.5) == ["a"], "or it would miss the keyframe of then"
+    waited_for = finished_with(21.5, active=True)
+    assert waited_for.due(21.9) == []
+    assert waited_for.due(22.0) == ["a"]
+
+
+def test_a_look_at_what_came_some_while_ago_is_followed_by_another_and_none_is_shed() -> None:
+    schedule = finished_with(12.0, active=True)
+    assert schedule.due(20.2) == ["a"]
+    assert schedule.shed == Shed()
+
+
+def test_a_look_at_rest_counts_from_when_it_was_due() -> None:
+    schedule = finished_with(12.0, active=False)
+    assert schedule.due(29.9) == []
+    assert schedule.due(30.0) == ["a"]

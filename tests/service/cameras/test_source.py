@@ -164,6 +164,35 @@ def test_mjpeg(camera: tuple[str, type[Handler]]) -> None:
     assert picture.image[..., 2].max() > 180
 
 
+def test_a_few_earlier_pictures_are_kept_evenly_spread_until_a_later_one_was_looked_at(
+    camera: tuple[str, type[Handler]],
+) -> None:
+    source = open_source(parse_address(f"http://{camera[0]}/mjpeg"), POLICY, QUICK)
+    began_s = time.monotonic()
+    try:
+        with pytest.raises(CameraError):
+            while True:
+                source.advance(threading.Event())
+        newest_s = source.newest_s()
+        assert newest_s is not None
+        kept = list(source.earlier(began_s))
+        times_s = [time_s for time_s, _ in kept]
+        assert 5 <= len(kept) <= 8, "of forty"
+        assert times_s == sorted(times_s, reverse=True)
+        assert times_s[0] < newest_s
+        assert np.diff([newest_s, *times_s]).min() > -0.5 * (newest_s - times_s[-1])
+        middle_s, luma = kept[3]
+        picture = source.picture(middle_s)
+        assert picture.arrived_s == middle_s
+        assert np.array_equal(picture.luma, luma)
+        assert source.picture().arrived_s == newest_s
+        source.forget(middle_s)
+        assert [time_s for time_s, _ in source.earlier(began_s)] == times_s[:3]
+        assert [time_s for time_s, _ in source.earlier(times_s[1])] == times_s[:1]
+    finally:
+        source.close()
+
+
 def test_hls(camera: tuple[str, type[Handler]], tmp_path: Path) -> None:
     encoded(tmp_path / "one.ts", "mpegts")
     (tmp_path / "index.m3u8").write_text(

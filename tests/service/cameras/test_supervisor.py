@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,10 +48,13 @@ class Scripted:
     def newest_s(self) -> float | None:
         return self._newest_s
 
-    def glance(self) -> Luma | None:
-        return None
+    def earlier(self, newer_s: float) -> Iterator[tuple[float, Luma]]:
+        return iter(())
 
-    def picture(self, glanced_s: float | None = None) -> Picture:
+    def forget(self, until_s: float) -> None:
+        """Keeps none."""
+
+    def picture(self, arrived_s: float | None = None) -> Picture:
         if self._behaviour == "garbage":
             raise CameraError(FailureKind.GARBAGE, "no picture")
         image = np.full((90, 160, 3), 50, np.uint8)

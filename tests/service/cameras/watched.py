@@ -26,13 +26,11 @@ class Watched:
     def __init__(self, settings: ReaderSettings = QUICK, **more: object) -> None:
         self.healths: list[CameraHealth] = []
         self.pictures: list[tuple[str, Taken]] = []
-        self.stirred: list[str] = []
         self._changed = threading.Condition()
         self.supervisor = Supervisor(
             LOOPBACK,
             on_picture=self._picture,
             on_health=self._health,
-            on_stir=self._stir,
             settings=settings,
             **more,  # type: ignore[arg-type]
         )
@@ -84,9 +82,4 @@ class Watched:
     def _health(self, health: CameraHealth) -> None:
         with self._changed:
             self.healths.append(health)
-            self._changed.notify_all()
-
-    def _stir(self, camera_id: str) -> None:
-        with self._changed:
-            self.stirred.append(camera_id)
             self._changed.notify_all()
