@@ -53,7 +53,9 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    metrics = Metrics(service.database, service.clock, service.live, service.detector_counts)
+    metrics = Metrics(
+        service.database, service.clock, service.live, service.detector_counts, service.hosts
+    )
     app.state.service = service
     app.state.metrics = metrics
     inspector = service.inspector

@@ -1,4 +1,4 @@
-"""The commands of the live service: serve, user, backup, restore, sandbox."""
+"""The commands of the live service: serve, user, backup, restore, sandbox, hosts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from service.cases.commands import catalogue_app
 from service.command_line import ConfigOption, asked_password, database_of, settings_of
+from service.hosts.commands import hosts_app
 from service.reports.commands import report_app
 from service.sandbox.commands import sandbox
 from vision.cli import console
@@ -34,6 +35,7 @@ def add_commands(app: typer.Typer) -> None:
     app.add_typer(user_app)
     app.add_typer(catalogue_app)
     app.add_typer(report_app)
+    app.add_typer(hosts_app)
 
 
 def serve(

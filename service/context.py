@@ -19,6 +19,7 @@ from service.cases.review import ReviewRules
 from service.cases.verification import Verifier
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import Signer
+from service.hosts.state import HostsState
 from service.live import Inspector, Live
 from service.replays.jobs import Replays
 from service.settings import ServiceSettings
@@ -45,6 +46,7 @@ class Service:
         detector_fault: Says why the detector is not to be trusted now, ``None`` if it is; not
             asked where it is ``None`` itself.
         detector_counts: Tells what detectors have done, by model; ``None`` where there are none.
+        hosts: Tells how the hosts are that watch the cameras; ``None`` where this process does.
         verifier: Has cameras look again at cases; ``None`` where none are watched.
         oidc: OpenID provider to log in at; ``None`` where there is none.
         replays: Kept looks, and what they would have given; ``None`` where none are kept.
@@ -62,6 +64,7 @@ class Service:
     inspector: Inspector | None = None
     detector_fault: Callable[[], str | None] | None = None
     detector_counts: Callable[[], Mapping[str, DetectorCounts]] | None = None
+    hosts: Callable[[], HostsState] | None = None
     verifier: Verifier | None = None
     oidc: OidcProvider | None = None
     replays: Replays | None = None

@@ -9,10 +9,11 @@ from service.cameras.counts import LiveCounts
 from service.cameras.pushed import Pushed, Snapshot
 from service.cameras.reach import AddressPolicy
 from service.cameras.sink import CameraHealth
+from service.cameras.standings import Standings
 from vision.detect.detections import Detections
 from vision.frames.frame import Image
 
-__all__ = ["Inspector", "Live", "Pushed", "Snapshot"]
+__all__ = ["Inspector", "Live", "Pushed", "Snapshot", "Watching"]
 
 
 class Live(Protocol):
@@ -40,6 +41,22 @@ class Live(Protocol):
 
     def settings_changed(self, camera_id: str) -> None:
         """A camera was added, changed or taken away."""
+        ...
+
+
+class Watching(Live, Protocol):
+    """Cameras that this process has watched, here or on other hosts."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self, within_s: float = 10.0) -> None:
+        """End within some seconds."""
+        ...
+
+    def standings(self, camera_id: str) -> Standings | None:
+        """What the newest look says of a camera's violations; ``None`` if it could not see."""
         ...
 
 

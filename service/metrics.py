@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from service.cameras.counts import DetectorCounts
 from service.cameras.sink import SourceState
 from service.dispatch.queue_metrics import QueueMetrics
+from service.hosts.state import HostsState
 from service.live import Live
 from service.store.database import Database
 from service.store.tables import CameraRow, CaseRow, CaseState, EventRow, EvidenceRow
@@ -33,6 +34,7 @@ class Metrics:
         clock: Tells aware wall-clock time.
         live: The cameras that are watched, if any are.
         detectors: Tells what the detectors have done, by model, if there are any.
+        hosts: Tells how the hosts are that watch the cameras, if others than this process do.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Metrics:
         clock: Callable[[], datetime],
         live: Live | None = None,
         detectors: Callable[[], Mapping[str, DetectorCounts]] | None = None,
+        hosts: Callable[[], HostsState] | None = None,
     ) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
@@ -65,6 +68,8 @@ class Metrics:
             self.registry.register(_Looks(live))
         if detectors is not None:
             self.registry.register(_Detectors(detectors))
+        if hosts is not None:
+            self.registry.register(_Hosts(hosts))
 
 
 class _Stored(Collector):
@@ -218,6 +223,38 @@ class _Detectors(Collector):
             for model, one in found:
                 gauge.add_metric([model], value(one))
             yield gauge
+
+
+class _Hosts(Collector):
+    """The hosts that share the cameras."""
+
+    def __init__(self, state: Callable[[], HostsState]) -> None:
+        self._state = state
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: the registry need not ask when it is set up."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Cameras and faults of each host, moves and losses."""
+        state = self._state()
+        cameras = GaugeMetricFamily(
+            "jiexu_host_cameras", "Cameras that a host watches", labels=["host", "machine"]
+        )
+        sound = GaugeMetricFamily(
+            "jiexu_host_detectors_ok",
+            "Whether a host's detectors passed their last canary",
+            labels=["host", "machine"],
+        )
+        for name, report in sorted(state.reports.items()):
+            cameras.add_metric([name, report.machine], len(report.cameras))
+            sound.add_metric([name, report.machine], float(report.fault is None))
+        yield cameras
+        yield sound
+        yield CounterMetricFamily(
+            "jiexu_camera_moves", "Cameras that moved between hosts", state.moves
+        )
+        yield CounterMetricFamily("jiexu_hosts_lost", "Hosts that were lost", state.losses)
 
 
 class _Watched(Collector):

@@ -8,9 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from types import FrameType
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -20,8 +19,6 @@ from service.auth.first_run import offer_token
 from service.auth.oidc import OidcProvider
 from service.cameras.live import LiveCameras
 from service.cameras.reach import AddressPolicy
-from service.cases.intake import Intake
-from service.cases.sameness import Sameness
 from service.cases.sink import StoreSink
 from service.cases.verification import Verifier
 from service.context import Service
@@ -31,21 +28,24 @@ from service.dispatch.dispatcher import Dispatcher, Dispatching
 from service.ending import Ending
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import load_signer
-from service.evidence.masked_version import EvidenceMask
+from service.hosts.start import need_ray
 from service.housekeeping import keep_house
+from service.live import Watching
 from service.logs import set_up_logs
+from service.opening import every, now, open_intake, site_clock
 from service.reload import Reloader
 from service.replays.archive import LookArchive
 from service.replays.jobs import Replays
 from service.review.mount import add_pages
-from service.settings import ServiceSettings
+from service.settings import Hosts, ServiceSettings
 from service.store.database import Database
 from service.store.migrate import upgrade
 from service.watching import WatchedCameras
-from vision.calendars import load_calendar
 from vision.detect.registry import load_registry
 from vision.errors import ConfigError
-from vision.schedule import SiteClock
+
+if TYPE_CHECKING:
+    from service.hosts.live import HostedCameras
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +61,7 @@ LOOKS_S = 2.0
 """So are looks, before the detector is ended, which ends those that hang."""
 
 
-def now() -> datetime:
-    """Aware wall-clock time."""
-    return datetime.now(UTC)
-
-
-def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, Detectors]:
+def open_service(settings: ServiceSettings) -> tuple[Service, Watching, Detectors]:
     """Open everything that the service needs, and bring its database up to date.
 
     Raises:
@@ -75,32 +70,22 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
         DatabaseError: The database does not answer, or a newer version wrote it.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
-    try:
-        clock = SiteClock(ZoneInfo(settings.timezone), load_calendar(settings.calendar))
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ConfigError(f"timezone: unknown time zone {settings.timezone!r}") from None
+    clock = site_clock(settings.timezone, settings.calendar)
     detectors = Detectors(load_registry(settings.models))
     inspector = OnDemand(detectors)
     database = Database(settings.database_url)
     database.wait(DATABASE_S)
     upgrade(database)
     files = EvidenceFiles(settings.evidence_root)
-    intake = Intake(
-        database,
-        files,
-        mask=EvidenceMask(inspector.inspect_faintly),
-        clock=now,
-        same=Sameness(**settings.duplicates.model_dump()),
-    )
+    intake = open_intake(database, files, inspector, settings.duplicates)
     secret = settings.signing_secret
-    policy = AddressPolicy(networks=settings.camera_networks, folders=settings.camera_folders)
     archive = LookArchive(settings.data / "archive", settings.timezone)
-    watched = WatchedCameras(
-        database,
-        LiveCameras(StoreSink(database, intake, now, archive), policy),
-        detectors,
-        clock=clock,
-        folder=settings.data / "cameras",
+    hosts = settings.hosts if settings.watch else None
+    hosted = None if hosts is None else _on_hosts(settings, hosts)
+    watched: Watching = (
+        hosted
+        if hosted is not None
+        else _watched_here(settings, database, StoreSink(database, intake, now, archive), detectors)
     )
     service = Service(
         settings=settings,
@@ -111,7 +96,8 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
         live=watched if settings.watch else None,
         inspector=inspector,
         detector_fault=detectors.fault,
-        detector_counts=detectors.counts,
+        detector_counts=detectors.counts if hosted is None else hosted.detector_counts,
+        hosts=None if hosted is None else hosted.state,
         replays=Replays(
             settings.data / "replays",
             archive,
@@ -119,7 +105,7 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
             site_clock=clock,
             clock=now,
         )
-        if settings.watch
+        if settings.watch and hosted is None
         else None,
         verifier=Verifier(
             database=database,
@@ -136,6 +122,32 @@ def open_service(settings: ServiceSettings) -> tuple[Service, WatchedCameras, De
         else OidcProvider(settings.oidc, f"{settings.public_url}{OIDC_CALLBACK}"),
     )
     return service, watched, detectors
+
+
+def _watched_here(
+    settings: ServiceSettings, database: Database, sink: StoreSink, detectors: Detectors
+) -> Watching:
+    policy = AddressPolicy(networks=settings.camera_networks, folders=settings.camera_folders)
+    return WatchedCameras(
+        database,
+        LiveCameras(sink, policy),
+        detectors,
+        clock=site_clock(settings.timezone, settings.calendar),
+        folder=settings.data / "cameras",
+    )
+
+
+def _on_hosts(settings: ServiceSettings, hosts: Hosts) -> HostedCameras:
+    """Cameras that the machines of a cluster watch.
+
+    Raises:
+        ConfigError: The package ``ray`` is not installed.
+    """
+    need_ray()
+    from service.hosts.host import host_settings
+    from service.hosts.live import HostedCameras
+
+    return HostedCameras(hosts.address, host_settings(settings))
 
 
 def serve(
@@ -288,13 +300,3 @@ class _Server(uvicorn.Server):
         self.config.app.state.closing.set()  # type: ignore[union-attr]
         self._ending.begin()
         super().handle_exit(sig, frame)
-
-
-def every(interval_s: float, work: Callable[[], object], stop: threading.Event) -> None:
-    """Do something again and again; a failure is logged and does not end it."""
-    while not stop.is_set():
-        try:
-            work()
-        except Exception:
-            log.exception("what is done regularly failed")
-        stop.wait(interval_s)

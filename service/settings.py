@@ -155,6 +155,17 @@ class Oidc(_Part):
     roles: Annotated[dict[str, Role], Field(min_length=1)]
 
 
+class Hosts(_Part):
+    """Cameras shared over the machines of a Ray cluster.
+
+    Attributes:
+        address: Of the cluster's head, ``host:port``; ``auto`` for the cluster that this machine
+            is part of.
+    """
+
+    address: Annotated[str, Field(pattern=r"^(auto|[^\s/:]+:\d+)$")] = "auto"
+
+
 class ServiceSettings(BaseSettings):
     """All settings.
 
@@ -175,6 +186,8 @@ class ServiceSettings(BaseSettings):
         camera_networks: Networks, besides public ones, in which cameras may be.
         camera_folders: Folders whose recordings may be played as cameras, for trials.
         watch: Whether this process watches the cameras.
+        hosts: Has the machines of a Ray cluster watch them instead; needs PostgreSQL, and evidence
+            where all reach it.
         models: Folder or file of the model registry; the one that ships without it.
         timezone: IANA name; schedules, permits and stages go by it.
         calendar: Working days and holidays: name of a shipped calendar, or a file.
@@ -211,6 +224,7 @@ class ServiceSettings(BaseSettings):
     camera_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     camera_folders: tuple[Path, ...] = ()
     watch: bool = True
+    hosts: Hosts | None = None
     models: Path | None = None
     timezone: str = "Asia/Shanghai"
     calendar: str = "cn"
@@ -231,6 +245,10 @@ class ServiceSettings(BaseSettings):
     def _reachable(self) -> Self:
         if self.oidc is not None and self.public_url is None:
             raise ValueError("oidc: needs public_url, to which the provider sends browsers back")
+        if self.hosts is not None and not self.database_url.startswith("postgresql"):
+            raise ValueError("hosts: needs database: postgresql://..., in which hosts meet")
+        if self.hosts is not None and self.evidence is None:
+            raise ValueError("hosts: needs evidence: a bucket, or a folder that all hosts share")
         self.check_links()
         return self
 

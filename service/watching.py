@@ -6,16 +6,18 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import select
 
 from service.cameras.address import CameraSource, parse_address
+from service.cameras.checkpoint import ViewStore
 from service.cameras.counts import LiveCounts
 from service.cameras.live import LiveCamera
 from service.cameras.reach import AddressPolicy
-from service.cameras.sink import CameraHealth
+from service.cameras.sink import CameraHealth, Sink
 from service.cameras.standings import Standings
 from service.cameras.watch import WatchSettings
 from service.detecting import Detectors
@@ -93,6 +95,9 @@ class WatchedCameras:
         detectors: Their detectors.
         clock: How the site tells the time.
         folder: Where cameras keep what they need to go on.
+        views: Keeps how views look; the folder does without it.
+        sink_of: What is told of what a camera finds, ``None`` for one that is not watched here;
+            without it all are, and the sink of ``watchers`` is told.
     """
 
     def __init__(
@@ -103,24 +108,33 @@ class WatchedCameras:
         *,
         clock: SiteClock,
         folder: Path,
+        views: ViewStore | None = None,
+        sink_of: Callable[[str], Sink | None] | None = None,
     ) -> None:
         self._database = database
         self._watchers = watchers
         self._detectors = detectors
         self._clock = clock
         self._folder = folder
+        self._views = views
+        self._sink_of = sink_of
         self._changes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._watched: set[str] = set()
         self._failed: set[str] = set()
         self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="watched", daemon=True)
 
+    @property
+    def watched(self) -> frozenset[str]:
+        """Ids of the cameras that are watched now."""
+        return frozenset(self._watched)
+
     def start(self) -> None:
-        """Begin to watch what is stored."""
+        """Begin to watch what is stored; where ``sink_of`` decides, what is told of later."""
         self._watchers.start()
         with self._database.read() as session:
             ids = session.scalars(select(CameraRow.id).order_by(CameraRow.id)).all()
-        for camera_id in ids:
+        for camera_id in ids if self._sink_of is None else ():
             self._changes.put(camera_id)
         self._thread.start()
 
@@ -193,18 +207,20 @@ class WatchedCameras:
             self._failed.add(camera_id)
 
     def _apply(self, camera_id: str) -> None:
+        sink = None if self._sink_of is None else self._sink_of(camera_id)
+        is_here = self._sink_of is None or sink is not None
         with self._database.read() as session:
-            row = session.get(CameraRow, camera_id)
+            row = session.get(CameraRow, camera_id) if is_here else None
             camera = None if row is None or not row.enabled else camera_of(row)
         if camera is None:
             if camera_id in self._watched:
-                self._watched.discard(camera_id)
                 self._watchers.remove(camera_id)
+                self._watched.discard(camera_id)
             return
-        self._watchers.add(self._live(camera))
+        self._watchers.add(self._live(camera, sink))
         self._watched.add(camera_id)
 
-    def _live(self, camera: Camera) -> LiveCamera:
+    def _live(self, camera: Camera, sink: Sink | None) -> LiveCamera:
         entry = self._detectors.entry_of(camera)
         folder = self._folder / camera.id
         folder.mkdir(parents=True, exist_ok=True)
@@ -215,12 +231,14 @@ class WatchedCameras:
                 rules=rules_for(None, camera, {}, entry.thresholds),
                 clock=self._clock,
                 folder=folder,
+                views=self._views,
             ),
             source=_source_of(camera),
             detector=self._detectors.detector(entry),
             policy=LookPolicy(
                 rest_s=camera.inspect_s, active_s=min(LookPolicy.active_s, camera.inspect_s)
             ),
+            sink=sink,
         )
 
 

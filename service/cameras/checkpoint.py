@@ -1,7 +1,7 @@
 """What a camera has to remember, as bytes: the judgement, and what the sink was not told yet.
 
-How a view looks (its reference, its standing picture) weighs a hundred times more and changes
-slowly. It lies in a file of its own, saved less often, and is learnt anew where it is missing.
+How a view looks (its reference, its standing picture) weighs a thousand times more and changes
+slowly. It is kept apart, saved less often, and is learnt anew where it is missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -92,18 +92,58 @@ def unpacked(data: bytes) -> Memory:
         raise InputError(f"state of a camera cannot be read: {error!r}") from error
 
 
-def save_view(path: Path, state: State) -> None:
-    """Save how a view looks."""
+class ViewStore(Protocol):
+    """Keeps how views look, by camera."""
+
+    def save(self, camera_id: str, view: bytes) -> None:
+        """Keep how a view looks, in place of what was kept before."""
+        ...
+
+    def load(self, camera_id: str) -> bytes | None:
+        """How a view looked, ``None`` where that is not known."""
+        ...
+
+
+@dataclass(frozen=True)
+class FolderView:
+    """Keeps the view of one camera in its folder.
+
+    Attributes:
+        folder: The camera's folder.
+    """
+
+    folder: Path
+
+    def save(self, camera_id: str, view: bytes) -> None:
+        """See :meth:`ViewStore.save`."""
+        del camera_id
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._path, view)
+
+    def load(self, camera_id: str) -> bytes | None:
+        """See :meth:`ViewStore.load`."""
+        del camera_id
+        try:
+            return self._path.read_bytes()
+        except OSError:
+            return None
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / "view.npz"
+
+
+def packed_view(state: State) -> bytes:
+    """How a view looks, as bytes."""
     buffer = io.BytesIO()
     np.savez(buffer, **state)  # type: ignore[arg-type]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
-def load_view(path: Path) -> State | None:
-    """How a view looked, ``None`` where that is not known."""
+def unpacked_view(data: bytes) -> State | None:
+    """The view that was packed, ``None`` where it is damaged."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, zipfile.BadZipFile):
         return None

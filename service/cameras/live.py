@@ -56,12 +56,14 @@ class LiveCamera:
         source: Where its pictures come from; without one they are pushed.
         policy: How far apart its looks are.
         detector: The detector that looks at it.
+        sink: What is told of what it finds, and keeps its memory; that of all cameras without it.
     """
 
     watch: WatchSettings
     source: CameraSource | None
     detector: Detector
     policy: LookPolicy = field(default_factory=LookPolicy)
+    sink: Sink | None = None
 
     @property
     def id(self) -> str:
@@ -199,7 +201,7 @@ class LiveCameras:
         watch = CameraWatch(
             camera.watch,
             camera.detector,
-            self._sink,
+            camera.sink or self._sink,
             classifier=self._classifier,
             want_main=lambda violation_id: self._want_main(camera, violation_id),
             want_clip=lambda violation_id: self._note_clip(camera.id, violation_id),

@@ -24,7 +24,15 @@ from typing import Literal
 
 import numpy as np
 
-from service.cameras.checkpoint import Memory, load_view, packed, save_view, unpacked
+from service.cameras.checkpoint import (
+    FolderView,
+    Memory,
+    ViewStore,
+    packed,
+    packed_view,
+    unpacked,
+    unpacked_view,
+)
 from service.cameras.history import PictureHistory, masked_jpeg
 from service.cameras.recorder import Recorded
 from service.cameras.sink import Role, Sink
@@ -88,6 +96,7 @@ class WatchSettings:
         clock: How the site tells the time.
         forced_look_s: Inspect at least so often even if nothing changed.
         folder: Where this camera's evidence, earlier pictures and view lie.
+        views: Keeps how its view looks; ``folder`` does without it.
     """
 
     camera: Camera
@@ -96,6 +105,7 @@ class WatchSettings:
     clock: SiteClock
     folder: Path
     forced_look_s: float = 60.0
+    views: ViewStore | None = None
 
 
 class CameraWatch:
@@ -143,6 +153,7 @@ class CameraWatch:
             signing=Signing(),
             standing_watch=standing_watch_of(camera, settings.rules),
         )
+        self._views = settings.views or FolderView(settings.folder)
         self._history = PictureHistory(settings.folder / "earlier", camera.id)
         self._began_at: datetime | None = None
         self._anchor: tuple[float, float] | None = None
@@ -152,6 +163,7 @@ class CameraWatch:
         self._told: dict[str, ViolationRecord] = {}
         self._pending: list[ViolationRecord] = []
         self._scenes: dict[str, Violation] = {}
+        self._without_scene: set[str] = set()
         self._saved_s = self._view_saved_s = -np.inf
         self._restore()
 
@@ -192,9 +204,13 @@ class CameraWatch:
             self._standings = self._stand(look, taken.arrived_at)
             for event in events:
                 self._enter(event, frame)
+            taken_anew = self._without_scene and look.health is Health.OK
+            if taken_anew:
+                self._take_scenes_anew(frame)
             if look.health is Health.OK:
                 self._history.add(frame.time_s, frame.timestamp, jpeg)
-            self._save(look.time_s, at_once=bool(events) or moved, view=moved)
+            at_once = bool(events or taken_anew) or moved
+            self._save(look.time_s, at_once=at_once, view=moved)
             self._tell()
             self._tell_look(look)
             return self._judge.wants_closer_look() or self._looker.pending
@@ -435,6 +451,16 @@ class CameraWatch:
             self._want_main(name)
             self._want_clip(name)
 
+    def _take_scenes_anew(self, frame: Frame) -> None:
+        """Take pictures of violations whose first ones were lost before they were told."""
+        for violation in self._judge.violations:
+            name = live_id(self._source.sha256, violation, violation)
+            record = self._told.get(name)
+            if name in self._without_scene and record is not None:
+                files = self._write(name, violation, frame, (1.0, 1.0), place="scene")
+                self._queue(record.model_copy(update={"evidence": files}))
+        self._without_scene.clear()
+
     def _record(
         self, violation: Violation, name: str, files: EvidenceRecord, event: LifeEvent
     ) -> ViolationRecord:
@@ -511,36 +537,36 @@ class CameraWatch:
         if not self._telling.acquire(blocking=False):
             return
         try:
-            over = self._tell_all()
+            told = self._tell_all()
         finally:
             self._telling.release()
         with self._lock:
-            if over and self._last is not None:
-                # Only what will not be told again after a restart may lose its files.
+            if told and self._last is not None:
+                # What is known to be told is not told again, and so may lose its files.
                 self._save(self._last.time_s, at_once=True)
-        for name in over:
+        for name in (record.id for record in told if record.ended_at is not None):
             self._remove_files(name)
 
-    def _tell_all(self) -> list[str]:
-        """Tell until nothing is pending or something is not taken; gives what is over."""
-        over: list[str] = []
+    def _tell_all(self) -> list[ViolationRecord]:
+        """Tell until nothing is pending or something is not taken; gives what was told."""
+        told: list[ViolationRecord] = []
         while True:
             with self._lock:
                 if not self._pending:
-                    return over
+                    return told
                 record = self._pending[0]
             try:
                 self._sink.violation_changed(record, self._files(record))
             except Exception:
                 log.exception("violation %s was not taken; it is told again", record.id)
-                return over
+                return told
+            told.append(record)
             with self._lock:
                 # Something newer of the same violation may have taken its place.
                 self._pending = [one for one in self._pending if one is not record]
                 if record.ended_at is not None:
                     self._told.pop(record.id, None)
                     self._scenes.pop(record.id, None)
-                    over.append(record.id)
 
     def _tell_look(self, look: Look) -> None:
         try:
@@ -549,12 +575,14 @@ class CameraWatch:
             log.exception("look of camera %s was not taken", look.camera_id)
 
     def _files(self, record: ViolationRecord) -> dict[Role, Path]:
+        found: dict[Role, Path] = {}
         roles: tuple[Role, ...] = ("scene", "frame", "crop", "before", "after", "clip")
-        return {
-            role: self._settings.folder / file.path
-            for role in roles
-            if (file := getattr(record.evidence, role)) is not None
-        }
+        for role in roles:
+            file = getattr(record.evidence, role)
+            # Another host may have written it: then it was told from there, or is lost with it.
+            if file is not None and (path := self._settings.folder / file.path).is_file():
+                found[role] = path
+        return found
 
     @property
     def _source(self) -> SourceRecord:
@@ -601,7 +629,7 @@ class CameraWatch:
             for key, array in self._looker.state().items()
             if not key.startswith("gate.reference")
         }
-        save_view(self._settings.folder / "view.npz", state)
+        self._views.save(self._settings.camera.id, packed_view(state))
         self._view_saved_s = time_s
 
     def _restore(self) -> None:
@@ -624,6 +652,7 @@ class CameraWatch:
             return
         self._began_at = memory.began_at
         self._told, self._pending = dict(memory.told), list(memory.pending)
+        self._tidy_evidence()
         self._last = Look(
             camera_id=camera_id,
             time_s=memory.last_s,
@@ -639,9 +668,22 @@ class CameraWatch:
         self._judge.look(gap)
         self._restore_view()
 
+    def _tidy_evidence(self) -> None:
+        """Drop evidence of what is over, and note what was lost before it was told."""
+        here = self._settings.folder / "evidence"
+        if here.is_dir():
+            for folder in here.iterdir():
+                if folder.name not in self._told:
+                    self._remove_files(folder.name)
+        for record in self._pending:
+            if record.ended_at is None and "scene" not in self._files(record):
+                log.warning("violation %s: its pictures are lost, others are taken", record.id)
+                self._without_scene.add(record.id)
+
     def _restore_view(self) -> None:
         self._view.pose = self._last.pose if self._last is not None else 0
-        state = load_view(self._settings.folder / "view.npz")
+        data = self._views.load(self._settings.camera.id)
+        state = None if data is None else unpacked_view(data)
         if state is None:
             return
         try:

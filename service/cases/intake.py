@@ -84,7 +84,12 @@ class Intake:
         self._clock = clock
         self._same = same or Sameness()
 
-    def take(self, record: ViolationRecord, evidence: Mapping[str, Path]) -> None:
+    def take(
+        self,
+        record: ViolationRecord,
+        evidence: Mapping[str, Path],
+        guard: Callable[[Session], object] = lambda _: None,
+    ) -> None:
         """Keep a violation as it is known now, under its id.
 
         The first time it opens a candidate case, or is counted with the open case of its place.
@@ -95,6 +100,7 @@ class Intake:
         Args:
             record: The violation.
             evidence: Its evidence files by role; only roles that the record describes are kept.
+            guard: Raises, in the transaction that writes, where whoever gives the record may not.
 
         Raises:
             InputError: A file is not the one that the record describes.
@@ -113,6 +119,7 @@ class Intake:
             appearance = signature_of(evidence["frame"].read_bytes(), record.box)
         now = self._clock()
         with self._database.write() as session:
+            guard(session)
             opened, changed = _keep_violation(session, record, now, self._same)
             new = [one for one in kept if _keep_file(session, record.id, one, now)]
             added = [one.role for one in new]

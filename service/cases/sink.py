@@ -29,6 +29,8 @@ class StoreSink:
         intake: Keeps violations.
         clock: Tells aware wall-clock time.
         archive: Keeps looks; none are kept without it.
+        guard: Raises, in the transaction, where what a camera found or remembers may not be
+            written or read any more.
     """
 
     def __init__(
@@ -37,17 +39,20 @@ class StoreSink:
         intake: Intake,
         clock: Callable[[], datetime],
         archive: LookArchive | None = None,
+        guard: Callable[[Session], object] = lambda _: None,
     ) -> None:
         self._database = database
         self._intake = intake
         self._clock = clock
         self._archive = archive
+        self._guard = guard
         self._lock = threading.Lock()
         self._health: dict[str, CameraHealth] = {}
 
     def violation_changed(self, record: ViolationRecord, evidence: Mapping[Role, Path]) -> None:
         """Keep a violation as it is known now, with its case and its evidence."""
-        self._intake.take(record, {str(role): path for role, path in evidence.items()})
+        files = {str(role): path for role, path in evidence.items()}
+        self._intake.take(record, files, self._guard)
 
     def looked(self, look: Look) -> None:
         """Take note of the time of a look and of the state of the view, and keep the look."""
@@ -74,6 +79,7 @@ class StoreSink:
         """Keep what a camera has to remember, in place of what it gave before."""
         now = self._clock()
         with self._database.write() as session:
+            self._guard(session)
             row = self._checkpoint(session, camera_id)
             if row is None:
                 session.add(CheckpointRow(camera_id=camera_id, state=state, saved_at=now))
@@ -83,6 +89,7 @@ class StoreSink:
     def load_state(self, camera_id: str) -> bytes | None:
         """What was kept last for a camera, ``None`` if there is nothing."""
         with self._database.read() as session:
+            self._guard(session)
             row = session.get(CheckpointRow, camera_id)
             return None if row is None else row.state
 

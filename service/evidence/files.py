@@ -56,7 +56,7 @@ class EvidenceFiles:
 
     def __init__(self, root: str | Path) -> None:
         try:
-            self._fs, self._root = fsspec.core.url_to_fs(str(root), **_options(str(root)))
+            self._fs, self._root = fsspec.core.url_to_fs(str(root), **place_options(str(root)))
         except (ImportError, ValueError) as error:
             raise ConfigError(f"evidence: this place cannot be reached: {error}") from None
 
@@ -164,7 +164,7 @@ class EvidenceFiles:
         return f"{self._root}/{key}"
 
 
-def _options(root: str) -> dict[str, Any]:
+def place_options(root: str) -> dict[str, Any]:
     """How a place is reached: without remembered listings, for other hosts write and remove too."""
     options: dict[str, Any] = {"use_listings_cache": False}
     if root.startswith(("s3://", "s3a://")):

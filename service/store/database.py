@@ -30,6 +30,7 @@ BUSY_TIMEOUT_MS = 5000
 
 _EVENT_ORDER_LOCK = 0x6A78_0001
 _WRITES = "jiexu_writes"
+_IDLE = "idle_in_transaction_session_timeout"
 
 
 class DatabaseError(JiexuError):
@@ -42,12 +43,14 @@ class Database:
     Args:
         url: SQLAlchemy URL, ``sqlite:///path`` or ``postgresql://...``.
         pool_size: Connections kept open to PostgreSQL.
+        idle_s: PostgreSQL ends a transaction in which nothing was asked for so long, so that a
+            machine that is cut off holds no lock.
 
     Raises:
         ConfigError: The URL is of no database that is supported.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, idle_s: float | None = None) -> None:
         try:
             parsed = make_url(url)
         except ArgumentError:
@@ -61,11 +64,13 @@ class Database:
             event.listen(self.engine, "connect", _set_up_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         elif backend == "postgresql":
+            ends = {} if idle_s is None else {"options": f"-c {_IDLE}={round(idle_s * 1000)}"}
             self.engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_pre_ping=True,
+                connect_args=ends,
             )
         else:
             raise ConfigError(f"database: {backend} is not supported; sqlite and postgresql are")

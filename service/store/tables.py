@@ -162,6 +162,23 @@ class CheckpointRow(Base):
     saved_at: Mapped[datetime]
 
 
+class AssignmentRow(Base):
+    """Which host watches a camera, where several share them.
+
+    Attributes:
+        camera_id: The camera.
+        host: Name of the host; ``None`` where none is to watch it.
+        number: Rises with each change; what a host writes under an older one is refused.
+    """
+
+    __tablename__ = "assignments"
+
+    camera_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    host: Mapped[str | None] = mapped_column(String(128), index=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    changed_at: Mapped[datetime]
+
+
 def _queue_at(context: Any) -> datetime | None:
     """A candidate that nobody gave a priority waits from when it was raised."""
     given = context.get_current_parameters()

@@ -267,3 +267,54 @@ def test_a_state_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
     sink.states["square"] = b"not a state"
     look_at(watch(sink, tmp_path), range(0, 60, 5))
     assert len(sink.ids) == 1
+
+
+class Unheard(KeepingSink):
+    """Keeps memories, and takes no violation while ``deaf``."""
+
+    deaf = False
+
+    def violation_changed(self, record: ViolationRecord, evidence: Mapping[Role, Path]) -> None:
+        if self.deaf:
+            raise ConnectionError("no bucket")
+        super().violation_changed(record, evidence)
+
+
+def test_pictures_lost_with_a_machine_before_they_were_told_are_taken_anew(tmp_path: Path) -> None:
+    sink = Unheard()
+    sink.deaf = True
+    look_at(watch(sink, tmp_path / "lost"), range(0, 80, 5))
+    sink.deaf = False
+    elsewhere = watch(sink, tmp_path / "elsewhere")
+    look_at(elsewhere, range(90, 100, 5), boot_s=7.0)
+    (raised,) = sink.records
+    assert raised.started_at == START + timedelta(seconds=APPEARS_S)
+    assert raised.evidence.scene is not None
+    assert raised.evidence.scene.timestamp == START + timedelta(seconds=90)
+    assert (tmp_path / "elsewhere" / raised.evidence.scene.path).is_file()
+    look_at(elsewhere, range(100, 420, 5), boot_s=7.0)
+    assert sink.ids == {raised.id}
+    assert sink.records[-1].ended_at is not None
+
+
+def test_what_was_told_elsewhere_is_told_to_its_end_without_its_first_pictures(
+    tmp_path: Path,
+) -> None:
+    sink = KeepingSink()
+    look_at(watch(sink, tmp_path / "lost"), range(0, 80, 5))
+    (raised,) = {record.id: record for record in sink.records}.values()
+    look_at(watch(sink, tmp_path / "elsewhere"), range(90, 420, 5), boot_s=7.0)
+    end = sink.records[-1]
+    assert end.id == raised.id
+    assert end.ended_at is not None
+    assert end.evidence.scene == raised.evidence.scene
+    assert end.evidence.after is not None
+
+
+def test_evidence_of_what_was_over_elsewhere_is_not_left_lying(tmp_path: Path) -> None:
+    sink = KeepingSink()
+    look_at(watch(sink, tmp_path / "first"), range(0, 80, 5))
+    assert len(list((tmp_path / "first" / "evidence").iterdir())) == 1
+    look_at(watch(sink, tmp_path / "other"), range(90, 420, 5), boot_s=7.0)
+    watch(sink, tmp_path / "first")
+    assert list((tmp_path / "first" / "evidence").iterdir()) == []
