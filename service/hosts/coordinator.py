@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import ActorUnavailableError, RayError
 
 from service.hosts import actors
 from service.hosts.assignments import assign, assignments, enabled_cameras
@@ -32,7 +32,13 @@ READ_S = 5.0
 """Between two readings of the cameras, where nobody says that they changed."""
 
 START_S = 180.0
-"""A host that has not started by then is started anew."""
+"""A host that has not answered for so long, from its start on, is ended and started anew."""
+
+SETTLE_S = 15.0
+"""At its own start, the coordinator waits so long for all hosts before it gives any up."""
+
+AGAIN_S = 10.0
+"""Between two starts of a host on one machine: where it cannot start, it is not started at once."""
 
 LET_GO_S = 5.0
 """So long hosts may take to let cameras go that move while their host lives."""
@@ -69,6 +75,7 @@ class Coordinator:
         self._settings = settings
         self._database = Database(settings.database_url, pool_size=2)
         self._hosts: dict[str, _Known] = {}
+        self._started_s: dict[str, float] = {}
         self._living: frozenset[str] = frozenset()
         self._moves = self._losses = 0
         self._changed = threading.Event()
@@ -100,14 +107,16 @@ class Coordinator:
             ray.kill(host.handle)
 
     def _run(self) -> None:
-        read_s = float("-inf")
+        read_s, settled_s = float("-inf"), time.monotonic() + SETTLE_S
         while not self._stop.is_set():
             try:
                 changed = self._changed.is_set()
                 self._changed.clear()
                 living = self._ask_hosts()
                 now_s = time.monotonic()
-                if changed or living.keys() != self._living or now_s - read_s >= READ_S:
+                all_ = len(living) == len(self._hosts) or now_s >= settled_s
+                due = changed or living.keys() != self._living or now_s - read_s >= READ_S
+                if all_ and due:
                     self._assign(living, poke=changed)
                     self._losses += len(self._living - living.keys())
                     self._living = frozenset(living)
@@ -128,6 +137,9 @@ class Coordinator:
                 self._drop(host)
         staffed = {actors.node_of(name) for name in self._hosts}
         for node in nodes.keys() - staffed:
+            if now_s - self._started_s.get(node, float("-inf")) < AGAIN_S:
+                continue
+            self._started_s[node] = now_s
             name, handle = actors.start_host(node, self._settings)
             self._hosts[name] = _Known(name, handle, now_s)
             log.info("host %s is started", name)
@@ -145,15 +157,18 @@ class Coordinator:
         if host.asked is not None:
             ready, _ = ray.wait([host.asked], timeout=0)
             if ready:
+                host.asked = None
                 try:
                     ray.get(ready[0])
+                    host.heard_s = now_s
+                except ActorUnavailableError:
+                    log.warning("host %s cannot be reached", host.name)
                 except RayError as error:
                     log.warning("host %s is gone: %s", host.name, str(error).partition("\n")[0])
                     return False
-                host.heard_s, host.asked = now_s, None
         if host.asked is None:
             host.asked = actors.is_up(host.handle)
-        return host.heard_s is not None or now_s - host.since_s < START_S
+        return now_s - (host.heard_s or host.since_s) < START_S
 
     def _drop(self, host: _Known) -> None:
         """Know a host no more; whatever is left of it ends."""

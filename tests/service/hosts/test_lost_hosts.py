@@ -202,7 +202,9 @@ def test_hosts_outlive_the_service_unless_it_comes_back_with_other_settings(
             "hosts are started anew",
         )
         at = datetime.now(UTC)
-        until(lambda: seen_since(again, CAMERAS, at), 60, "the cameras are looked at after the change")
+        until(
+            lambda: seen_since(again, CAMERAS, at), 60, "the cameras are looked at after the change"
+        )
 
         began_s = time.monotonic()
         stop_all(find_coordinator())
