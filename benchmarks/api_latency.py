@@ -10,12 +10,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import random
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,6 +23,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.list_pages import fill
+from benchmarks.served import served
 from service.auth.keys import add_key
 from service.store.database import Database
 from service.store.tables import Scope
@@ -67,22 +64,8 @@ def service(cases: int) -> Iterator[tuple[str, str]]:
             now = datetime.now(UTC)
             key, _ = add_key(session, "benchmark", [Scope.READ], now, created_by="benchmark")
         database.close()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve", "--port", str(port)],
-            env={**os.environ, "JIEXU_DATA": str(folder), "JIEXU_WATCH": "false"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(url)
+        with served(folder) as url:
             yield f"{url}/api/v1", key
-        finally:
-            process.terminate()
-            process.wait(15)
 
 
 def measure(url: str, key: str, *, requests: int, callers: int) -> list[float]:
@@ -107,18 +90,6 @@ def measure(url: str, key: str, *, requests: int, callers: int) -> list[float]:
 def p95(values: list[float]) -> float:
     """Value that 95 of 100 do not exceed."""
     return statistics.quantiles(values, n=20)[18]
-
-
-def _wait_for(url: str) -> None:
-    deadline_s = time.monotonic() + 120
-    while True:
-        try:
-            httpx.get(f"{url}/healthz").raise_for_status()
-            return
-        except httpx.HTTPError:
-            if time.monotonic() > deadline_s:
-                raise
-            time.sleep(0.2)
 
 
 if __name__ == "__main__":

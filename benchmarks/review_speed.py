@@ -1,6 +1,6 @@
 """From key to next case painted: two reviewers at once, before a long queue, in real Chromium.
 
-    python benchmarks/review_speed.py [--cases 10000] [--decisions 200] [--think 0.25]
+    python -m benchmarks.review_speed [--cases 10000] [--decisions 200] [--think 0.25]
 
 Candidates are written into the store of a fresh ``jiexu serve`` with pictures of 1280x720. Each
 reviewer logs in, then decides by keyboard alone. Time runs in the page: from the key event's own
@@ -14,15 +14,11 @@ import argparse
 import asyncio
 import hashlib
 import io
-import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -34,6 +30,7 @@ from PIL import Image, ImageDraw
 from playwright.async_api import Browser, Page, async_playwright
 from sqlalchemy import insert, select
 
+from benchmarks.served import served
 from service.auth.users import add_user
 from service.evidence.files import EvidenceFiles
 from service.store.database import Database
@@ -93,25 +90,11 @@ def main() -> int:
         begun = time.perf_counter()
         fill(database, EvidenceFiles(folder / "evidence"), given.cases)
         print(f"{given.cases} candidates queued in {time.perf_counter() - begun:.0f} s")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve", "--port", str(port)],
-            env={**os.environ, "JIEXU_DATA": str(folder), "JIEXU_WATCH": "false"},
-            stderr=(folder / "log").open("w"),
-        )
         try:
-            url = f"http://127.0.0.1:{port}"
-            wait_for(url)
-            taken = asyncio.run(review(url, given.decisions // len(REVIEWERS), given.think))
-            return told(database, taken)
-        except SystemExit:
-            print((folder / "log").read_text()[-3000:])
-            raise
+            with served(folder) as url:
+                taken = asyncio.run(review(url, given.decisions // len(REVIEWERS), given.think))
+                return told(database, taken)
         finally:
-            process.terminate()
-            process.wait(15)
             database.close()
 
 
@@ -227,18 +210,6 @@ def kept(files: EvidenceFiles, picture: Image.Image) -> dict[str, Any]:
         "width": picture.width,
         "height": picture.height,
     }
-
-
-def wait_for(url: str) -> None:
-    """Wait until the service answers."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{url}/healthz"):  # noqa: S310 - our own
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise SystemExit("the service does not answer")
 
 
 async def review(url: str, decisions: int, think_s: float) -> list[list[Any]]:

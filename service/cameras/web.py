@@ -7,7 +7,7 @@ playlist to wherever they point.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -16,13 +16,14 @@ from service.cameras.address import Address, parse_address
 from service.cameras.failure import CameraError, failure_of, http_failure
 from service.cameras.reach import AddressPolicy
 from service.cameras.states import FailureKind
+from vision.closing import Closing
 from vision.errors import ConfigError
 
 MAX_REDIRECTS = 3
 _HEADERS = {"user-agent": "jiexu", "accept-encoding": "identity"}
 
 
-class WebFile:
+class WebFile(Closing):
     """The body of an answer, read from front to back."""
 
     def __init__(self, client: httpx.Client, response: httpx.Response) -> None:
@@ -52,12 +53,6 @@ class WebFile:
         """Hang up."""
         self._response.close()
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Web:

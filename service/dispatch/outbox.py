@@ -23,13 +23,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from service.dispatch.destination import Destination
 from service.dispatch.schedule import OPEN, State
+from vision.closing import Closing
 from vision.errors import InputError, JiexuError
 
 _VERSION = 1
@@ -219,7 +219,7 @@ def _entry(line: bytes) -> _Head | Standing | Delivery:
         raise ValueError("no entry of a ledger") from error
 
 
-class Outbox:
+class Outbox(Closing):
     """The outbox of one run folder towards one destination, held by this process alone.
 
     Use :meth:`open`, and close it (or use it as a context manager).
@@ -276,17 +276,6 @@ class Outbox:
         """Let other processes have the outbox."""
         os.close(self._file)
         os.close(self._lock_file)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[Delivery]:
         """All deliveries in the order in which they were enqueued."""

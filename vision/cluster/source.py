@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from types import TracebackType
-from typing import Self
 
+from vision.closing import Closing
 from vision.cluster.parcels import AstrayError, Clip, Seen, Wanted
 from vision.cluster.picture import FarPicture, far_frame
 from vision.cluster.pool import READING, Reply, WorkerPool
@@ -39,7 +38,7 @@ class _Look:
     future: Future[Frame | None]
 
 
-class ClusterRecording:
+class ClusterRecording(Closing):
     """A :class:`~vision.frames.source.RecordingSource` of which workers decode the looks.
 
     Which looks fall onto which keyframes is known here from the packets; the file is read, hardly
@@ -122,17 +121,6 @@ class ClusterRecording:
         self._slots.release()
         self._sender.join()
         self._recording.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _send_segments(self) -> None:
         """Cut what is asked for into segments, and wait while enough of them are under way."""

@@ -10,8 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta, tzinfo
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 import av.error
@@ -19,6 +17,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from vision.closing import Closing
 from vision.errors import InputError
 from vision.frames.decode import (
     Decoder,
@@ -150,7 +149,7 @@ def stretch(
         opened.close()
 
 
-class Recording:
+class Recording(Closing):
     """A video file as a :class:`~vision.frames.source.FrameSource`.
 
     A look costs one keyframe where one lies within the tolerance. Otherwise the group of pictures
@@ -269,17 +268,6 @@ class Recording:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._decoders.close()
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _look(self, time_s: float, tolerance_s: float) -> Frame | None:
         window = self._window

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
+from vision.closing import Closing
 from vision.errors import InputError
 from vision.frames.frame import Frame, Image, Rung, luma_of
 from vision.frames.source import SourceInfo
@@ -115,7 +114,7 @@ def open_stills(
     return Stills(stills, times_s, notes, camera_id=camera_id, start=start)
 
 
-class Stills:
+class Stills(Closing):
     """Pictures as a :class:`~vision.frames.source.FrameSource`."""
 
     def __init__(
@@ -173,17 +172,6 @@ class Stills:
     def close(self) -> None:
         """Stop; requests still waiting are cancelled."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _near(self, time_s: float, tolerance_s: float) -> list[int]:
         first = bisect_left(self._times_s, time_s - tolerance_s)
