@@ -97,6 +97,9 @@ NARROWINGS = {
     "all states and kinds": Narrowing(states=tuple(CaseState), kinds=KINDS),
     "camera": Narrowing(camera_id="cam3"),
     "camera and state": Narrowing(camera_id="cam3", states=(CaseState.CLOSED,)),
+    "camera and states": Narrowing(
+        camera_id="cam3", states=(CaseState.CLOSED, CaseState.CANDIDATE, CaseState.HANDLING)
+    ),
     "camera and kind": Narrowing(camera_id="cam3", kinds=("debris_pile",)),
     "zone": Narrowing(camera_id="cam3", zone_id="zone1"),
     "zone, state and kind": Narrowing(
@@ -215,11 +218,17 @@ def test_a_page_of_cases_is_read_off_its_index(filled: Database, name: str, orde
     assert "Sort" not in told
 
 
-@pytest.mark.parametrize("name", ["states", "kinds", "states and kinds", "all states and kinds"])
-def test_a_page_of_several_states_reads_a_page_of_each(filled: Database, name: str) -> None:
-    """The table itself is reached by id alone, never walked in search of what fits."""
+@pytest.mark.parametrize("after", [None, Position(minute(300), "8")], ids=["first", "later"])
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+@pytest.mark.parametrize(
+    "name", ["states", "kinds", "states and kinds", "all states and kinds", "camera and states"]
+)
+def test_a_page_of_several_states_reads_a_page_of_each(
+    filled: Database, name: str, order: Order, after: Position | None
+) -> None:
+    """Each part is read off its index up to a page; the table itself is reached by id alone."""
     with filled.read() as session:
-        query = case_query(NARROWINGS[name], limit=50, after=None, order="newest")
+        query = case_query(NARROWINGS[name], limit=50, after=after, order=order)
         told = plan(session, query)
     walks = [
         line
@@ -227,9 +236,16 @@ def test_a_page_of_several_states_reads_a_page_of_each(filled: Database, name: s
         if re.search(r"SCAN cases|Seq Scan on cases|ix_cases_page", line)
     ]
     assert walks == []
-    reads = re.findall(r"ix_cases_(?:state|kind|state_kind)_page", told)
+    nodes = [line for line in told.splitlines() if re.search("->|SEARCH|SCAN|CO-ROUTINE", line)]
+    reads = [number for number, line in enumerate(nodes) if PART.search(line)]
     assert len(reads) >= 2
+    # Whatever is read begins where the page does and ends with it: a bound stands right around it.
+    bound = "CO-ROUTINE" if filled.engine_name == "sqlite" else "Limit"
+    assert [nodes[number] for number in reads if bound not in nodes[number - 1]] == []
+    assert all("SEARCH" in nodes[number] or "->" in nodes[number] for number in reads)
 
+
+PART = re.compile(r"ix_cases_(?:state|kind|state_kind|camera_state)_page")
 
 VIOLATION_INDEXES = {
     "all": "ix_violations_page",
