@@ -35,6 +35,8 @@ def streets(draw: st.DrawFn) -> list[Look]:
                 called = "truck" if name == "car" and rng.random() < 0.2 else name
                 shown = jittered(box, rng, wobble)
                 things.append(seen(called, shown, float(rng.uniform(0.3, 0.9))))
+                if name == "truck" and rng.random() < 0.5:
+                    things.append(seen("bus", shown, float(rng.uniform(0.3, 0.9))))
         things.append(seen("person", at(4 * t, 640, 40, 120)))
         blind = rng.random() < 0.02
         looks.append(

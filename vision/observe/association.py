@@ -54,8 +54,8 @@ class Candidate(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether one detection shows it, of which class and confidence are all that is known."""
-        return not self.votes and self.derelict is None and self.appearance is None
+        """Whether classes and confidence are all that is known of it."""
+        return self.derelict is None and self.appearance is None
 
     @property
     def all_votes(self) -> Votes:
@@ -243,8 +243,10 @@ def match(
     matched: dict[int, int] = {}
     taken: set[int] = set()
     order = []
-    families, sizes = [one.family for one in found], [area(one.box) for one in found]
-    place_sizes = [area(place) for place in places]
+    families = [one.family for one in found]
+    # Not area(): a call costs more than the product, and these boxes are none the wrong way round.
+    sizes = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in [one.box for one in found]]
+    place_sizes = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in places]
     for p, c, shared in touches:
         if place_families[p] == families[c]:
             overlap = shared / (place_sizes[p] + sizes[c] - shared)

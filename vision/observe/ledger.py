@@ -76,15 +76,11 @@ class Ledger:
         Args:
             until_last_seen: Leave out what passed since the last sight.
         """
-        pending = 0 if until_last_seen else 1
-        return Dwell(
-            observed_s=self.observed_us / 1e6,
-            bridged_s=(
-                self.bridged_us + pending * (self.pending_bridged_us + self.pending_missed_us)
-            )
-            / 1e6,
-            unknown_s=(self.unknown_us + pending * self.pending_unknown_us) / 1e6,
-        )
+        bridged_us, unknown_us = self.bridged_us, self.unknown_us
+        if not until_last_seen:
+            bridged_us += self.pending_bridged_us + self.pending_missed_us
+            unknown_us += self.pending_unknown_us
+        return Dwell(self.observed_us / 1e6, bridged_us / 1e6, unknown_us / 1e6)
 
 
 def microseconds(time_s: float) -> int:

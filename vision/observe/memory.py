@@ -64,6 +64,7 @@ class SightingMemory:
         self._last: Look | None = None
         self._judged = False
         self._pauses: deque[int] = deque(maxlen=_PAUSES)
+        self._swap_after_us = microseconds(self.settings.swap_after_s)
 
     def update(self, look: Look) -> tuple[Snapshot, ...]:
         """Take in a look, as :meth:`take_in` does.
@@ -235,6 +236,7 @@ class SightingMemory:
         kept: list[Place] = []
         fresh: list[Place] = []
         newcomers: list[Candidate] = []
+        steady_share, recent_looks = settings.steady_share, settings.recent_looks
         for p, place in enumerate(places):
             c = matched.get(p)
             if c is None:
@@ -242,25 +244,25 @@ class SightingMemory:
                 kept.append(place)
                 continue
             candidate = found[c]
-            box = place.box
-            steady = place.standing and place.is_steady(candidate.box, settings.steady_share)
+            box, standing = place.box, place.standing
+            steady = standing and place.is_steady(candidate.box, steady_share)
             if (
-                place.standing
-                and place.seen
+                standing
                 and not unknown
+                and place.seen
                 and candidate.is_plain
                 and place.steadiness >= _WOBBLY
                 and (steady or self._only_wobbles(place, candidate.box))
             ):
                 if place.anchor is not box:
                     self._follow(place)
-                place.stays(candidate, covered[p], now, pause, settings.recent_looks)
+                place.stays(candidate, covered[p], now, pause, recent_looks)
                 kept.append(place)
                 continue
             if steady:
                 recent = place.recent
                 recent.append(candidate.box)
-                if len(recent) > settings.recent_looks:
+                if len(recent) > recent_looks:
                     del recent[0]
                 if place.anchor is not box:
                     self._follow(place)
@@ -325,10 +327,15 @@ class SightingMemory:
     def _begin(self, candidate: Candidate, now: int) -> Place:
         place = Place(self._next_id, candidate, now)
         self._next_id += 1
+        family, box, least = candidate.family, candidate.box, self.settings.match_iou
+        left, _, right, _ = box
         for other in self._places:
             if (
-                other.family == candidate.family
-                and iou(other.box, candidate.box) >= self.settings.match_iou
+                other.family == family
+                # Most lie elsewhere.
+                and (edges := other.box)[0] < right
+                and left < edges[2]
+                and iou(edges, box) >= least
             ):
                 place.twin_of = other.id
                 break
@@ -464,9 +471,12 @@ class SightingMemory:
     def _miss(self, place: Place, covered: float, now: int, pause: int, *, unknown: bool) -> None:
         """A place without a detection counts as missed, unless something hides it."""
         settings = self.settings
-        hidden = covered >= max(settings.hidden_share, place.usual_cover + settings.hidden_excess)
+        hidden = (
+            covered >= settings.hidden_share
+            and covered >= place.usual_cover + settings.hidden_excess
+        )
         place.enter(now, pause, seen=False, unknown=unknown, missed=not hidden)
-        back_us = place.last_seen_us + microseconds(settings.swap_after_s)
+        back_us = place.last_seen_us + self._swap_after_us
         place.sign_from_us = min(place.sign_from_us, back_us)
         if not hidden:
             place.absent = True
@@ -549,28 +559,30 @@ class SightingMemory:
         """Drop what is gone, passed or no standing thing after all."""
         ended: list[Snapshot] = []
         least = self.settings.min_steadiness
-        pause_us = median(self._pauses) if self._pauses else 0
         for place in self._places:
             if place.seen and (not place.standing or place.steadiness >= least):
                 continue
-            if self._is_gone(place, now, pause_us):
+            if self._is_gone(place, now):
                 ended.append(place.snapshot(now))
         if ended:
             gone = {sighting.id for sighting in ended}
             self._places = [place for place in self._places if place.id not in gone]
         return ended
 
-    def _is_gone(self, place: Place, now: int, pause_us: float) -> bool:
+    def _is_gone(self, place: Place, now: int) -> bool:
         settings = self.settings
         unseen_us = place.ledger.pending_bridged_us
         if not place.standing:
             looks = settings.pass_looks if place.likeness is None else settings.pass_looks_signed
             return place.misses >= looks or (
-                unseen_us > max(settings.pass_hidden_s * 1e6, looks * max(self._pauses, default=0))
+                unseen_us > settings.pass_hidden_s * 1e6
+                and unseen_us > looks * max(self._pauses, default=0)
             )
         if place.steadiness < settings.min_steadiness:
             return True
-        if unseen_us > max(settings.max_hidden_s * 1e6, settings.hidden_looks * pause_us):
+        if unseen_us > settings.max_hidden_s * 1e6 and unseen_us > settings.hidden_looks * (
+            median(self._pauses) if self._pauses else 0
+        ):
             return True
         if place.misses < settings.absent_looks:
             return False

@@ -225,9 +225,14 @@ class Place:
         """
         self.last_seen_us = now
         self.ledger.observed_us += pause
-        rank, name = candidate.rank, candidate.class_name
+        rank = candidate.rank
         votes, confidences, recent = self.votes, self.confidences, self.recent
-        votes[name] = votes.get(name, 0.0) - rank
+        if candidate.votes:
+            for name, weight in candidate.votes:
+                votes[name] = votes.get(name, 0.0) + weight
+        else:
+            name = candidate.class_name
+            votes[name] = votes.get(name, 0.0) - rank
         if len(votes) != 1:
             self._count()
         confidences.append(-rank)

@@ -154,12 +154,15 @@ class AbandonedVehicle(StandingRule):
         findings = []
         held: dict[int, str] = {}
         for sighting in self._concerned(sightings):
-            signs = self._known_signs(sighting, look)
-            if signs is None:
-                signs = self._signs(sighting, look)
-                self._keep_signs(sighting, signs, look)
-            elif not signs:
-                continue
+            if not sighting.standing:
+                signs: Signs | None = []
+            else:
+                signs = self._known_signs(sighting, look)
+                if signs is None:
+                    signs = self._signs(sighting, look)
+                    self._keep_signs(sighting, signs, look)
+                elif not signs:
+                    continue
             if signs:
                 _, zone, since_s = signs[0]
                 words = [sign for sign, *_ in signs]
@@ -210,14 +213,13 @@ class AbandonedVehicle(StandingRule):
         return known.signs
 
     def _keep_signs(self, sighting: Sighting, signs: Signs, look: Look) -> None:
-        """Keep the signs of a vehicle that does not look derelict.
+        """Keep the signs of a standing vehicle that does not look derelict.
 
         Only time can tell more of it, or another box, or other votes and scores.
         """
         until_s = sighting.first_seen_s + self._unmoved_s - _MARGIN_S
         if (
             self._has_windows
-            or not sighting.standing
             or look.time_s >= until_s
             or not _DERELICT.isdisjoint(sighting.class_share)
             or 0 < self._derelict(sighting) >= self._settings.derelict_share
@@ -252,9 +254,7 @@ class AbandonedVehicle(StandingRule):
         )
 
     def _signs(self, sighting: Sighting, look: Look) -> Signs:
-        """Signs that hold, each with its zone and the time from which it is wrong there."""
-        if not sighting.standing:
-            return []
+        """Signs of a standing vehicle, each with its zone and the time since it is wrong there."""
         share = self._settings.min_observed_share
         longest_s = stood_s(sighting)
         if longest_s < self._shortest_s and not self._has_windows:
