@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from service.command_line import ConfigOption, settings_of
 from vision.cli import console
@@ -28,11 +28,11 @@ def list_hosts(config: ConfigOption = None) -> None:
     from service.hosts.cluster import join
 
     join(hosts.address)
-    table = Table("host", "machine", "cameras", "detectors")
+    table = Table("machine", "cameras", "detectors", Column("host", overflow="fold"))
     for name, report in sorted(reports_of(find_hosts(), ASK_S).items()):
         states = Counter(health.state for health in report.cameras.values())
         told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        table.add_row(name, report.machine, told or "none", report.fault or "in order")
+        table.add_row(report.machine, told or "none", report.fault or "in order", name)
     console.print(table)
 
 

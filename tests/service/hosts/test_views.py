@@ -1,22 +1,44 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
+from object_store import KEYS
 
+from service.evidence.files import EvidenceFiles
 from service.hosts.views import MOST_WAITING, SharedViews
 
 
-def test_what_one_host_saved_another_loads(tmp_path: Path) -> None:
-    one, other = SharedViews(str(tmp_path)), SharedViews(str(tmp_path))
+@pytest.fixture(params=["folder", "bucket"])
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """Where evidence lies, as the settings name it."""
+    if request.param == "folder":
+        yield str(tmp_path / "evidence")
+        return
+    url = request.getfixturevalue("object_store")
+    for variable, text in {**KEYS, "AWS_ENDPOINT_URL_S3": url}.items():
+        monkeypatch.setenv(variable, text)
+    system = fsspec.filesystem("s3", skip_instance_cache=True)
+    system.mkdir("jiexu-views")
+    type(system).clear_instance_cache()
+    yield "s3://jiexu-views/north"
+    type(system).clear_instance_cache()
+
+
+def test_what_one_host_saved_another_loads(place: str) -> None:
+    one, other = SharedViews(place), SharedViews(place)
     assert other.load("c1") is None
     one.save("c1", b"old")
     one.save("c1", b"new")
     assert one.load("c1") == b"new"
     assert one.flush(10)
     assert other.load("c1") == b"new"
-    assert sorted(path.name for path in (tmp_path / "views").iterdir()) == ["c1.npz"]
+    assert list(EvidenceFiles(place).keys()) == [], "a view is no evidence"
 
 
 def test_a_place_that_hangs_or_fails_holds_nobody_up(
