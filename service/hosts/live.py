@@ -75,7 +75,8 @@ class HostedCameras:
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(within_s)
+            # One that is trying to join cannot be told to stop.
+            self._thread.join(min(ASK_S, within_s))
         ray.shutdown()
 
     def snapshot(self, camera_id: str) -> Snapshot | None:
