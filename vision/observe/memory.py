@@ -74,9 +74,10 @@ class SightingMemory:
             by rising id.
         """
         ended = self.take_in(look)
-        return tuple(sorted([*self.sightings, *ended], key=lambda sighting: sighting.id))
+        told = [*self.sightings, *(place.snapshot() for place in ended)]
+        return tuple(sorted(told, key=lambda sighting: sighting.id))
 
-    def take_in(self, look: Look) -> list[Snapshot]:
+    def take_in(self, look: Look) -> list[Place]:
         """Take in a look.
 
         Args:
@@ -93,14 +94,14 @@ class SightingMemory:
         """
         now = microseconds(look.time_s)
         previous = self._last
-        ended: list[Snapshot] = []
+        ended: list[Place] = []
         pause = 0
         if previous is not None:
             pause = now - microseconds(previous.time_s)
             if pause <= 0:
                 raise ValueError(f"look at {look.time_s} s is not after {previous.time_s} s")
             if look.pose != previous.pose:
-                ended = [place.snapshot(now) for place in self._places]
+                ended = [place.end(now) for place in self._places]
                 self._places = []
                 self._judged = False
             elif look.frame_size != previous.frame_size:
@@ -211,7 +212,7 @@ class SightingMemory:
         ):
             place.standing = True
 
-    def _inspect(self, look: Look, now: int, pause: int, *, unknown: bool) -> list[Snapshot]:
+    def _inspect(self, look: Look, now: int, pause: int, *, unknown: bool) -> list[Place]:
         settings = self.settings
         found = candidates(look.detections, settings.merge_iou, settings.keep_confidence)
         places = self._places
@@ -232,7 +233,7 @@ class SightingMemory:
         covered = _covered(boxes, found, touches, matched, look.frame_size[1])
         _hide_behind_missed(places, matched, covered, look.frame_size[1], settings.hidden_share)
         _know_twins(places, matched, settings.twin_looks)
-        ended: list[Snapshot] = []
+        ended: list[Place] = []
         kept: list[Place] = []
         fresh: list[Place] = []
         newcomers: list[Candidate] = []
@@ -276,12 +277,12 @@ class SightingMemory:
                     aim = self._aim(place, candidate, covered[p])
                 if aim.left:
                     place.absent = True
-                    ended.append(place.snapshot(now))
+                    ended.append(place.end(now))
                     newcomers.append(candidate)
                     continue
                 seen = self._see(place, aim, now, pause, unknown=unknown)
             if seen is not place:
-                ended.append(place.snapshot(now))
+                ended.append(place.end(now))
             if seen.box is not box:
                 fresh.append(seen)
             kept.append(seen)
@@ -555,15 +556,15 @@ class SightingMemory:
         self._settle(other)
         return other
 
-    def _give_up(self, now: int) -> list[Snapshot]:
+    def _give_up(self, now: int) -> list[Place]:
         """Drop what is gone, passed or no standing thing after all."""
-        ended: list[Snapshot] = []
+        ended: list[Place] = []
         least = self.settings.min_steadiness
         for place in self._places:
             if place.seen and (not place.standing or place.steadiness >= least):
                 continue
             if self._is_gone(place, now):
-                ended.append(place.snapshot(now))
+                ended.append(place.end(now))
         if ended:
             gone = {sighting.id for sighting in ended}
             self._places = [place for place in self._places if place.id not in gone]
@@ -743,7 +744,7 @@ def _know_twins(places: Sequence[Place], matched: Mapping[int, int], enough_look
 
 def _without_doubles(
     places: list[Place], fresh: Sequence[Place], now: int, merge_iou: float
-) -> tuple[list[Place], list[Snapshot]]:
+) -> tuple[list[Place], list[Place]]:
     """Let the older of two sightings of one family at one place stay.
 
     Args:
@@ -772,7 +773,7 @@ def _without_doubles(
             gone.add(second)
     return (
         [place for place in places if place.id not in gone],
-        [place.snapshot(now) for place in places if place.id in gone],
+        [place.end(now) for place in places if place.id in gone],
     )
 
 

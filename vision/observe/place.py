@@ -57,6 +57,7 @@ class Place:
         "derelict_looks",
         "detection_rate",
         "doubt",
+        "ended_us",
         "family",
         "first_miss_us",
         "first_seen_us",
@@ -120,6 +121,7 @@ class Place:
         self.beside = 0
         self.likeness: Likeness | None = None
         self.doubt: Doubt | None = None
+        self.ended_us: int | None = None
 
     def vote(self, candidate: Candidate, settings: MemorySettings) -> None:
         """Take in what a detection says of the thing."""
@@ -144,6 +146,10 @@ class Place:
     def _count(self) -> None:
         """Count the votes."""
         votes, share = self.votes, self.class_share
+        if len(votes) == 1:
+            (self.class_name,) = votes
+            self.class_share = {self.class_name: 1.0}
+            return
         total = sum(votes.values())
         names = share if share.keys() == votes.keys() else sorted(votes)
         self.class_share = share = {name: votes[name] / total for name in names}
@@ -348,12 +354,18 @@ class Place:
         self.absent = True
         return other
 
-    ended_s: None = None
-    """What has ended is a snapshot."""
+    def end(self, now: int) -> Self:
+        """Give it up: from now on it stays as it is."""
+        self.ended_us = now
+        return self
 
     @property
-    def confidence(self) -> float:
+    def ended_s(self) -> float | None:
         """See :class:`~vision.observe.sighting.Sighting`, like all that follow."""
+        return None if self.ended_us is None else self.ended_us / 1e6
+
+    @property
+    def confidence(self) -> float:  # noqa: D102
         mean = sum(self.confidences) / len(self.confidences)
         return mean if mean < 1.0 else 1.0
 
@@ -371,7 +383,7 @@ class Place:
 
     @property
     def dwell(self) -> Dwell:  # noqa: D102
-        return self.ledger.dwell()
+        return self.ledger.dwell(until_last_seen=self.ended_us is not None)
 
     @property
     def observed_s(self) -> float:  # noqa: D102
@@ -385,12 +397,8 @@ class Place:
     def in_doubt(self) -> bool:  # noqa: D102
         return self.doubt is not None and self.doubt.away_s > _DOUBTED_AFTER_S
 
-    def snapshot(self, ended_us: int | None = None) -> Snapshot:
-        """The sighting as it is known now.
-
-        Args:
-            ended_us: When it is given up, if it is.
-        """
+    def snapshot(self) -> Snapshot:
+        """The sighting as it is known now."""
         return Snapshot(
             self.id,
             self.class_name,
@@ -400,8 +408,8 @@ class Place:
             self.first_seen_s,
             self.last_seen_s,
             self.absent_since_s,
-            None if ended_us is None else ended_us / 1e6,
-            self.ledger.dwell(until_last_seen=ended_us is not None),
+            self.ended_s,
+            self.dwell,
             self.looks_seen,
             self.standing,
             self.derelict,
@@ -440,6 +448,7 @@ class Place:
         place.derelict = robust_mean(place.scores)
         place.likeness = Likeness(state["likeness"]) if state["likeness"] else None
         place.doubt = Doubt.restored(state["doubt"]) if state["doubt"] else None
+        place.ended_us = None
         place.class_share = {}
         place._count()
         return place

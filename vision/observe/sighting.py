@@ -47,7 +47,8 @@ class Dwell(NamedTuple):
 class Sighting(Protocol):
     """One sighting as it is known after a look: a :class:`Snapshot`, or the memory's own record.
 
-    The latter goes on changing: whoever keeps it over the next look keeps what it will be then.
+    The latter goes on changing until it has ended: whoever keeps it over the next look keeps what
+    it will be then.
 
     Attributes:
         id: Number of the sighting, unique in its stream, rising in order of first sight.
