@@ -233,6 +233,8 @@ def serve(
         {
             "cameras": end_cameras,
             "detectors": end_detectors,
+            # At once, for cameras may take all the time there is; what they still look at, after.
+            "kept looks": lambda _: replays.archive.flush() if replays is not None else None,
             "replays": lambda within_s: replays.stop(within_s) if replays is not None else None,
             "deliveries": lambda _: dispatcher.stop(),
             "what is done regularly": end_regular,
