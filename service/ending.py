@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 
 log = logging.getLogger(__name__)
 
-WITHIN_S = 9.5
-"""Whoever stops the service waits ten seconds; what has not ended by then is left to itself."""
+WITHIN_S = 9.0
+"""Whoever stops the service waits ten seconds, and a busy machine is late to hear of it and to let
+go; what has not ended by then is left to itself."""
 
 SPARE_S = 0.5
 """Of that, for what has to be done last."""

@@ -162,9 +162,15 @@ class LiveCameras:
             watches = dict(self._watches)
         # A look that hangs keeps its camera from being saved until its detector is ended.
         saved_until_s = (time.monotonic() + until_s) / 2
-        losses = [partial(self._note_loss, *one) for one in watches.items()]
-        self._side_by_side(losses, saved_until_s)
-        self._side_by_side([watch.save_view for watch in watches.values()], until_s - _SPARE_S)
+        saved: list[CameraWatch] = []
+
+        def save(camera_id: str, watch: CameraWatch) -> None:
+            self._note_loss(camera_id, watch)
+            saved.append(watch)
+
+        self._side_by_side([partial(save, *one) for one in watches.items()], saved_until_s)
+        # The others are still looked at: nothing more is waited for from them.
+        self._side_by_side([watch.save_view for watch in list(saved)], until_s - _SPARE_S)
         if self._clip_thread.is_alive():
             # A clip that is being masked is told again after the next start.
             self._clip_thread.join(max(0.0, min(_CLIP_END_S, until_s - time.monotonic())))

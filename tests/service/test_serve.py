@@ -45,21 +45,22 @@ def served(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     )
     url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 120
-    while True:
-        try:
-            httpx.get(f"{url}/healthz")
-            break
-        except httpx.TransportError:
-            assert time.monotonic() < deadline, "it does not listen"
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.1)
-    yield url, process
-    if process.poll() is None:
-        process.kill()
-        process.communicate()
+    try:
+        while True:
+            try:
+                httpx.get(f"{url}/healthz")
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < deadline, "it does not listen"
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.1)
+        yield url, process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
-@pytest.mark.slow
 def test_from_nothing_to_the_first_admin_and_a_quiet_end(
     served: tuple[str, subprocess.Popen[str]], tmp_path: Path
 ) -> None:
