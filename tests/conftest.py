@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ def shared_data() -> Path:
     if not folder:
         pytest.skip("JIEXU_SHARED_DATA is not set: no real material on this machine")
     return Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def networks_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Networks compiled by tests, and by the commands that they run, are kept apart."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JIEXU_CACHE", str(tmp_path_factory.mktemp("networks")))
+        yield
 
 
 @pytest.fixture

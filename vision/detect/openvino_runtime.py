@@ -15,6 +15,7 @@ from openvino import properties
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from vision.detect.boxes import Decoding
+from vision.detect.compiled_cache import compiled as compiled_network
 from vision.detect.detections import Detections
 from vision.detect.letterbox import Placement
 from vision.detect.pooled import PooledDetector
@@ -156,9 +157,14 @@ class OpenVinoDetector(PooledDetector):
             return compiled
 
     def _compile(self, height: int, width: int) -> _Compiled:
-        network = self._core.read_model(self._file)
-        network.reshape([1, 3, height, width])
-        compiled = self._core.compile_model(for_pictures(network), self._device, self._config)
+        def network() -> ov.Model:
+            read = self._core.read_model(self._file)
+            read.reshape([1, 3, height, width])
+            return for_pictures(read)
+
+        compiled = compiled_network(
+            self._core, network, self._device, self._config, (self.model_sha256, height, width)
+        )
         idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(compiled.get_property(properties.optimal_number_of_infer_requests())):
             idle.put(compiled.create_infer_request())
