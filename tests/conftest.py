@@ -21,10 +21,10 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def networks_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Networks compiled by tests, and by the commands that they run, are kept apart."""
+def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests, and the commands that they run, keep on the machine is kept apart."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JIEXU_CACHE", str(tmp_path_factory.mktemp("networks")))
+        patch.setenv("JIEXU_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -6,13 +6,18 @@ Whatever the engine, the same inputs with the same settings give the same violat
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from vision.detect.classifier import Classifier
+from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.detect.load import load_detector
 from vision.detect.registry import ModelEntry
+from vision.frames.frame import fitted_size
 from vision.observe.memory import MemorySettings
 from vision.run_folder import RunFolder
 from vision.scan_input import Job, Progress, scan_input
@@ -61,6 +66,15 @@ class Engine(Protocol):
         """
         ...
 
+    def warm(self, detector: Detector, size: tuple[int, int]) -> None:
+        """Begin to get a detector ready for frames of this width and height; nothing waits for it.
+
+        Args:
+            detector: From :meth:`detector`.
+            size: Width and height in pixels.
+        """
+        ...
+
     def begin(self, work: Work, folder: RunFolder, progress: Progress) -> Callable[[], Result]:
         """Begin an input.
 
@@ -94,6 +108,10 @@ class LocalEngine:
             self._detectors[asked] = watching_detector(entry, runtime)
         return self._detectors[asked]
 
+    def warm(self, detector: Detector, size: tuple[int, int]) -> None:
+        """See :meth:`Engine.warm`."""
+        inspect_blank(detector, size)
+
     def begin(self, work: Work, folder: RunFolder, progress: Progress) -> Callable[[], Result]:
         """See :meth:`Engine.begin`; the work is done when its result is waited for."""
 
@@ -113,6 +131,12 @@ class LocalEngine:
         """Release the detectors."""
         for detector in self._detectors.values():
             detector.close()
+
+
+def inspect_blank(detector: Detector, size: tuple[int, int]) -> Future[Detections]:
+    """Start detection in a black frame: networks are compiled for the first picture of a shape."""
+    width, height = fitted_size(*size, min(detector.input_size, max(size)))
+    return detector.submit(np.zeros((height, width, 3), np.uint8), size)
 
 
 def watching_detector(

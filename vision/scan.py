@@ -31,6 +31,7 @@ from vision.files import write_atomically
 from vision.frames.capture import capture_stream, redact
 from vision.frames.inputs import ScanInput, content_sha256, discover
 from vision.frames.looks import LookPolicy
+from vision.frames.recording import stored_size
 from vision.frames.wallclock import StartTime
 from vision.judging import effective_rules, rules_for
 from vision.record import ViolationRecord, write_violations
@@ -329,6 +330,10 @@ class _Run:
         named = (camera.model if camera else None) or options.model
         purposes = [zone.purpose.value for zone in camera.zones] if camera else []
         model = self._registry.model(named) if named else self._registry.model_for(purposes)
+        # Compiled beside the hashing of the content, which takes about as long for a large file.
+        size = stored_size(item.path) if item.kind == "video" else None
+        if size is not None:
+            self._engine.warm(self._detector(model), size)
         rules = rules_for(site, camera, options.rules, model.thresholds)
         return Job(
             input=item,

@@ -8,13 +8,14 @@ import openvino as ov
 import pytest
 from openvino import opset13
 
-from vision.detect.compiled_cache import CACHE_VARIABLE, KEPT_FILES, cache_folder, compiled
+from vision.cache import CACHE_VARIABLE
+from vision.detect.compiled_cache import KEPT_FILES, compiled
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    return tmp_path / "cache"
+    return tmp_path / "cache" / "networks"
 
 
 def doubling() -> ov.Model:
@@ -62,22 +63,13 @@ def test_a_folder_that_cannot_be_written_is_done_without(
     assert doubled(doubling) == [0, 2, 4, 6]
 
 
-def test_an_empty_name_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_folder_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, "")
-    assert cache_folder() is None
     assert doubled(doubling) == [0, 2, 4, 6]
 
 
-def test_without_a_name_it_lies_with_the_users_other_caches(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(CACHE_VARIABLE, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "jiexu" / "networks"
-
-
 def test_only_the_files_used_last_are_kept(folder: Path) -> None:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for number in range(KEPT_FILES + 3):
         (folder / f"{number}.blob").write_bytes(b"old")
     doubled(doubling)

@@ -18,7 +18,7 @@ from vision.cluster.conductor import Conductor, Heard, Task
 from vision.cluster.detector import ClusterDetector
 from vision.cluster.options import ClusterOptions
 from vision.cluster.parcels import Loaded, Model
-from vision.cluster.pool import GROUPS, ClusterError
+from vision.cluster.pool import GROUPS, INSPECTING, ClusterError
 from vision.cluster.worker import Worker
 from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry
@@ -93,6 +93,12 @@ class ClusterEngine:
                     "the same on all machines"
                 )
         return ClusterDetector(model, loaded[0])
+
+    def warm(self, detector: Detector, size: tuple[int, int]) -> None:
+        """See :meth:`vision.engine.Engine.warm`; every worker does so."""
+        assert isinstance(detector, ClusterDetector)
+        for worker in self._workers:
+            worker.warm.options(concurrency_group=INSPECTING).remote(detector.model, size)
 
     def begin(self, work: Work, folder: RunFolder, progress: Progress) -> Callable[[], Result]:
         """See :meth:`vision.engine.Engine.begin`."""

@@ -18,6 +18,7 @@ import numpy as np
 from vision.cluster.parcels import AstrayError, Clip, Loaded, Model, Seen, Wanted, seen
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
+from vision.engine import inspect_blank
 from vision.errors import InputError
 from vision.frame_look import inspection
 from vision.frames.frame import Frame, Image, Luma
@@ -27,8 +28,8 @@ from vision.store import drop_copy
 KEPT_FRAMES = 48
 """Frames kept for inspection: 150 MB of 1080p pictures."""
 
-READ_THROUGH_S = 60.0
-"""Up to so much is read through rather than opening the file again further on."""
+READ_THROUGH_S = 4.0
+"""Up to so much is read through rather than passed over."""
 
 OPEN_CLIPS = 4
 """Recordings kept open; the one not used for longest goes first."""
@@ -43,9 +44,11 @@ class _Open:
     from_s: float
     read_s: float
 
-    def reaches(self, start_s: float, *, seek: bool) -> bool:
-        near = not seek or start_s <= self.read_s + READ_THROUGH_S
-        return self.from_s <= start_s and near
+    def go_to(self, start_s: float) -> None:
+        """Go on at a keyframe further on, past what others look at."""
+        if start_s > self.read_s + READ_THROUGH_S:
+            self.recording.pass_over(start_s)
+            self.from_s = self.read_s = start_s
 
 
 class Worker:
@@ -78,6 +81,14 @@ class Worker:
             detector.input_size,
             socket.gethostname(),
         )
+
+    def warm(self, model: Model, size: tuple[int, int]) -> None:
+        """Get a model ready for frames of this width and height.
+
+        Raises:
+            ModelError: It fails.
+        """
+        inspect_blank(self._detector(model), size).result()
 
     def looks(self, clip: Clip, wanted: Sequence[Wanted]) -> list[Seen | None]:
         """Decode a stretch of looks.
@@ -185,12 +196,14 @@ class Worker:
 
     def _opened(self, clip: Clip, start_s: float) -> _Open:
         opened = self._open.pop(clip, None)
-        if opened is None or not opened.reaches(start_s, seek=clip.seek):
+        if opened is None or opened.from_s > start_s:
             if opened is not None:
                 opened.recording.close()
             path = clip.local()
             opened = _Open(path, clip.open(path, start_s), start_s, start_s)
         self._open[clip] = opened
+        if clip.seek:
+            opened.go_to(start_s)
         while len(self._open) > OPEN_CLIPS:
             self._open.popitem(last=False)[1].recording.close()
         return opened

@@ -13,6 +13,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import properties
 
+from vision.detect.compiled_cache import compiled
 from vision.detect.openvino_runtime import for_pictures
 from vision.detect.registry import RUNTIMES, ModelEntry
 from vision.errors import ModelError
@@ -143,7 +144,10 @@ class OpenVinoClassifier:
         return rows
 
     def _compile(self) -> Any:
-        self._network.reshape([1, 3, self._input_size, self._input_size])
+        def network() -> ov.Model:
+            self._network.reshape([1, 3, self._input_size, self._input_size])
+            return for_pictures(self._network)
+
         config: dict[Any, Any] = {
             properties.hint.performance_mode(): properties.hint.PerformanceMode.LATENCY,
             # Some CPUs would compute in bfloat16: other scores on other machines.
@@ -151,8 +155,8 @@ class OpenVinoClassifier:
             properties.inference_num_threads(): 1,
             properties.hint.enable_cpu_pinning(): False,
         }
-        compiled = self._core.compile_model(for_pictures(self._network), "CPU", config)
-        return compiled.create_infer_request()
+        known_as = (self.model_sha256, self._input_size)
+        return compiled(self._core, network, "CPU", config, known_as).create_infer_request()
 
 
 def load_classifier(entry: ModelEntry, *, runtime: str | None = None) -> Classifier:

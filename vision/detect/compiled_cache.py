@@ -20,27 +20,14 @@ from typing import Any
 import openvino as ov
 from openvino import properties
 
-log = logging.getLogger(__name__)
+from vision.cache import cache_folder
 
-CACHE_VARIABLE = "JIEXU_CACHE"
-"""Environment variable that names the folder to use; empty for none."""
+log = logging.getLogger(__name__)
 
 KEPT_FILES = 64
 """The one not used for longest goes first; each is about as large as the network's own file."""
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
-
-
-def cache_folder() -> Path | None:
-    """Where compiled networks are kept, ``None`` for nowhere."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named is not None:
-        return Path(named) if named else None
-    try:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:  # a user without a home
-        return None
-    return Path(home) / "jiexu" / "networks"
 
 
 def compiled(
@@ -64,7 +51,7 @@ def compiled(
     Raises:
         RuntimeError: OpenVINO cannot compile it.
     """
-    folder = cache_folder()
+    folder = cache_folder("networks")
     if folder is None:
         return core.compile_model(make(), device, dict(config))
     file = folder / f"{_key(core, device, config, identity)}.blob"
@@ -110,7 +97,6 @@ def _read(file: Path) -> bytes | None:
 
 
 def _keep(file: Path, content: bytes) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Several processes may compile the same network at once: each writes a file of its own.
     with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as partial:
         partial.write(hashlib.sha256(content).digest() + content)

@@ -326,6 +326,14 @@ class Decoders:
             self._runs.append(run)
         return pictures
 
+    def turn_to(self, window: PacketWindow) -> None:
+        """Decode packets of another window of the recording from now on; none may be in use."""
+        with self._lock:
+            self._window = window
+            # Runs go by the numbers of the window's packets.
+            self._lone += [run.decoder for run in self._runs]
+            self._runs.clear()
+
     def close(self) -> None:
         """Close every decoder; none may be in use."""
         with self._lock:

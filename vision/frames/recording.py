@@ -106,6 +106,16 @@ def open_recording(
     return Recording(opened, camera_id=camera_id, start=start, decode_threads=decode_threads)
 
 
+def stored_size(path: Path) -> tuple[int, int] | None:
+    """Width and height in pixels of a recording's pictures, as far as its header tells."""
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            stream = next(iter(container.streams.video), None)
+            return (stream.width, stream.height) if stream and stream.width else None
+    except (av.error.FFmpegError, OSError, ValueError):
+        return None
+
+
 def stretch(
     path: Path,
     start_s: float,
@@ -239,6 +249,18 @@ class Recording(Closing):
     def release(self, before_s: float) -> None:
         """See :meth:`vision.frames.source.FrameSource.release`."""
         self._window.release(before_s)
+
+    def pass_over(self, until_s: float) -> None:
+        """Go on from the keyframe before ``until_s``, by the file's index where it is trusted.
+
+        No look may be under way, nor any be asked for any more that is decoded from before it. The
+        frames are the same ones as far as :attr:`is_as_stored` says.
+
+        Raises:
+            InputError: The file can no longer be read.
+        """
+        self._window = self._opened.window = _sought(self._opened, until_s)
+        self._decoders.turn_to(self._window)
 
     def counts(self) -> dict[str, int]:
         """Packets read and pictures decoded per rung."""

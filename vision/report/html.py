@@ -19,6 +19,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup, escape
 
+from vision.cache import cache_folder
 from vision.files import write_atomically
 from vision.frames.frame import Rung
 from vision.record import FileRecord, ViolationRecord
@@ -90,8 +91,10 @@ def write_report(run: RunSummary, out: Path) -> None:
         run: What to report, see :func:`vision.report.summary.summary_from`.
         out: Page to write; replaced as a whole.
     """
+    kept = cache_folder("pages")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
+        bytecode_cache=jinja2.FileSystemBytecodeCache(str(kept)) if kept else None,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
