@@ -2,10 +2,11 @@
 
     python -m benchmarks --footage CLIP --out DIR [--quick] [--runs 3] [--only scan --only api]
 
-``--quick`` takes minutes instead of about an hour; its ratios are rough, its absolute values say
-little. ``DIR/benchmarks.json`` holds every value of every run, ``DIR/benchmarks.md`` the table,
-ratios first, and ``DIR/benchmarks.png`` the speeds of scans. What cannot be measured here is named
-with its reason. ``python -m benchmarks.cost`` makes the bill of a city from the JSON.
+``--quick`` is some minutes of what else takes about twenty on two quiet cores; its ratios are
+rough, its absolute values say little. ``DIR/benchmarks.json`` holds every value of every run,
+``DIR/benchmarks.md`` the table, ratios first, and ``DIR/benchmarks.png`` the speeds of scans. What
+cannot be measured here is named with its reason. ``python -m benchmarks.cost`` makes the bill of a
+city from the JSON.
 """
 
 from __future__ import annotations
