@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vision.errors import InputError
 from vision.frames import demux
 from vision.frames.frame import LUMA_WIDTH, Frame, Rung
-from vision.frames.recording import Recording, open_recording, stretch
+from vision.frames.recording import Recording, open_recording, stored_size, stretch
 from vision.frames.wallclock import StartTime
 
 SHARED = os.environ.get("JIEXU_SHARED_DATA")
@@ -445,3 +445,27 @@ def test_real_clips_show_what_plain_decoding_shows():
                 for frame in wanted.pop(raw.pts, []):
                     np.testing.assert_array_equal(frame.image, raw.to_ndarray(format="bgr24"))
         assert not wanted
+
+
+@pytest.mark.parametrize("name", ["h264-b.mp4", "h264-b.mkv", "h264-b.ts", "mpeg4-b.avi"])
+def test_frames_are_the_same_after_a_stretch_was_passed_over(tmp_path: Path, name: str) -> None:
+    path = encode(tmp_path / name, seconds=20, **CLIPS[name])
+    with open_clip(path) as whole, open_clip(path) as hasty:
+        wanted = [(time_s, whole.starts_at_s(time_s, 0.1)) for time_s in (0.5, 9.3, 9.9, 17.1)]
+        frames = [whole.submit(time_s, 0.1).result() for time_s, _ in wanted]
+        for (time_s, start_s), frame in zip(wanted, frames, strict=True):
+            hasty.pass_over(start_s)
+            again = hasty.submit(time_s, 0.1).result()
+            assert frame is not None
+            assert again is not None
+            assert (again.time_s, again.pts, again.rung) == (frame.time_s, frame.pts, frame.rung)
+            assert np.array_equal(again.luma, frame.luma)
+
+
+def test_the_header_tells_the_size_of_the_pictures(tmp_path: Path) -> None:
+    path = encode(tmp_path / "clip.mp4", seconds=1)
+    with open_clip(path) as recording:
+        assert stored_size(path) == (recording.info.width, recording.info.height)
+    (tmp_path / "text.mp4").write_text("no video")
+    assert stored_size(tmp_path / "text.mp4") is None
+    assert stored_size(tmp_path / "nowhere.mp4") is None
