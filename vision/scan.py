@@ -227,6 +227,7 @@ class _Run:
         self._began = time.perf_counter()
         self._engine = engine
         self._detectors: dict[str, Detector] = {}
+        self._warmed: set[tuple[str, tuple[int, int]]] = set()
         self._derelict: Classifier | None = None
         self._begun: set[str] = set()
         self._done: dict[str, str] = {}
@@ -332,7 +333,8 @@ class _Run:
         model = self._registry.model(named) if named else self._registry.model_for(purposes)
         # Compiled beside the hashing of the content, which takes about as long for a large file.
         size = stored_size(item.path) if item.kind == "video" else None
-        if size is not None:
+        if size is not None and (model.name, size) not in self._warmed:
+            self._warmed.add((model.name, size))
             self._engine.warm(self._detector(model), size)
         rules = rules_for(site, camera, options.rules, model.thresholds)
         return Job(
