@@ -10,6 +10,7 @@ from importlib.resources import files
 
 import yaml
 
+from vision.report.strings import TEXT
 from vision.rules.kinds import KINDS
 
 
@@ -50,6 +51,13 @@ class Wording:
         if kind is None:
             return kind_id
         return kind.zh if self.language is Language.ZH else kind.en
+
+    def sign(self, word: str) -> str:
+        """What a sign of a violation, or a class of the detector, means; the word if unknown."""
+        if word in KINDS:
+            return self.kind(word)
+        english, chinese = TEXT.get(f"sign.{word}", (word.replace("_", " "),) * 2)
+        return chinese if self.language is Language.ZH else english
 
 
 @cache

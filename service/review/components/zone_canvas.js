@@ -196,10 +196,11 @@ export default {
     path(points) {
       return points.map(([x, y]) => `${x * this.width},${y * this.height}`).join(" ");
     },
+    // At the lowest point: away from the camera, zones of a street run together.
     label(zone) {
-      const top = zone.points.reduce((a, b) => (b[1] < a[1] ? b : a), zone.points[0] || [0, 0]);
-      const x = Math.min(top[0] * this.width + 6 * this.unit, this.width * 0.85);
-      return { x, y: Math.max(top[1] * this.height - 8 * this.unit, 16 * this.unit) };
+      const low = zone.points.reduce((a, b) => (b[1] > a[1] ? b : a), zone.points[0] || [0, 0]);
+      const x = Math.min(low[0] * this.width + 6 * this.unit, this.width * 0.85);
+      return { x, y: Math.max(low[1] * this.height - 8 * this.unit, 16 * this.unit) };
     },
     name(at, [x, y]) {
       return `${this.texts.point} ${at + 1}: ${Math.round(100 * x)} %, ${Math.round(100 * y)} %`;

@@ -133,7 +133,8 @@ class _Monitor:
     def _table(self, items: list[DeliveryBody]) -> None:
         say = self.visit.say
         if not items:
-            tag("p", say("deliveries.none"), classes="jx-empty")
+            text = "deliveries.none" if self.state else "deliveries.none_yet"
+            tag("p", say(text), classes="jx-empty")
             return
         first = (say("deliveries.at"), say("deliveries.case"), say("deliveries.platform"))
         then = (say("deliveries.tells"), say("deliveries.state"), say("deliveries.attempts"))

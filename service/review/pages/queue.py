@@ -170,7 +170,12 @@ class _List:
         with tag("table", classes="jx-table"):
             with tag("thead"), tag("tr"):
                 for key in ("kind", "camera", "zone", "waiting", "raised", "confidence", "state"):
-                    tag("th", say(f"queue.{key}"), scope="col")
+                    tag(
+                        "th",
+                        say(f"queue.{key}"),
+                        scope="col",
+                        classes="jx-raised" if key == "raised" else "",
+                    )
             with tag("tbody"):
                 for row in found.rows:
                     self._row(row, found.now)
@@ -196,7 +201,7 @@ class _List:
             tag("td", case.zone_id)
             waits = age(say, (now - case.raised_at).total_seconds())
             tag("td", waits, classes="jx-whole")
-            tag("td", moment(say, case.raised_at, timezone), classes="jx-whole")
+            tag("td", moment(say, case.raised_at, timezone), classes="jx-whole jx-raised")
             tag("td", f"{case.confidence:.0%}")
             with tag("td"):
                 if row.held_by is not None:

@@ -99,7 +99,7 @@ def test_a_refused_delivery_is_seen_and_sent_again(
     pages.log_in(window, Role.SUPERVISOR)
     page = window.new_page()
     page.goto("/ui/deliveries")
-    expect(page.get_by_text("There is no such delivery.")).to_be_visible()
+    expect(page.get_by_text("Nothing was sent yet.")).to_be_visible()
     case_id = confirm(pages)
     row = page.get_by_role("row").filter(has_text=case_id[:8])
     expect(row).to_contain_text("Given up", timeout=60_000)

@@ -55,6 +55,13 @@ def test_a_gap_is_filled_and_a_missing_text_is_no_silence() -> None:
         say("no.such.text")
 
 
+def test_signs_and_classes_are_told_in_the_language_of_the_page() -> None:
+    zh, en = wording(Language.ZH), wording(Language.EN)
+    assert (zh.sign("dwell"), en.sign("dwell")) == ("超过停留时限", "stood too long")
+    assert (zh.sign("street_stall"), en.sign("street_stall")) == ("占道经营", "Street stall")
+    assert en.sign("traffic_cone") == zh.sign("traffic_cone") == "traffic cone"
+
+
 @pytest.mark.parametrize(
     ("accepted", "language"),
     [

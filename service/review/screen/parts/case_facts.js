@@ -38,7 +38,7 @@ export const CaseFacts = {
       if (this.one.ended_at) return this.t("ended");
       return this.one.verification === "cannot_see" ? this.t("cannot_see") : this.t("still_there");
     },
-    signs() { return [...new Set([...this.one.classes, ...this.one.signs])]; },
+    signs() { return [...new Set(this.one.signs)]; },
   },
   methods: {
     time(iso) {
