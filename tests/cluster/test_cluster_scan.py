@@ -143,7 +143,8 @@ def test_a_scan_that_was_stopped_goes_on(
 
     first = Meddler(10.0, stop)
     assert on_cluster(cluster, street, tmp_path / "run", every_s=2.0, progress=first).interrupted
-    assert not actors("Conductor")
+    _, alive = psutil.wait_procs(actors("Conductor"), timeout=20)
+    assert not alive
     second = Meddler(SECONDS + 1, stop)
     assert not on_cluster(
         cluster, street, tmp_path / "run", every_s=2.0, progress=second
