@@ -16,6 +16,7 @@ from functools import partial
 from service.cameras.address import CameraSource
 from service.cameras.counts import LiveCounts
 from service.cameras.failure import CameraError
+from service.cameras.heaps import spare_memory
 from service.cameras.history import frame_of
 from service.cameras.pushed import Pushed, PushedCameras, Snapshot
 from service.cameras.reach import AddressPolicy
@@ -130,7 +131,8 @@ class LiveCameras:
         self._clip_thread = threading.Thread(target=self._run_clips, name="clips", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; the memory of this process is laid out for it (:mod:`service.cameras.heaps`)."""
+        spare_memory()
         self._supervisor.start()
         for thread in (*self._threads, self._clip_thread):
             thread.start()

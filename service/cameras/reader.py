@@ -6,7 +6,6 @@ stops or a process that ends, and starts another.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
@@ -22,6 +21,7 @@ import cv2
 
 from service.cameras.address import Address
 from service.cameras.failure import CameraError, failure_of
+from service.cameras.heaps import spare_memory
 from service.cameras.onset import Onsets, OnsetSettings
 from service.cameras.reach import AddressPolicy
 from service.cameras.slot import Layout, Phase, Slot
@@ -31,8 +31,6 @@ from vision.frames.frame import Luma
 
 BAD_PICTURES = 3
 """So many pictures in a row that cannot be decoded end a connection."""
-
-_M_ARENA_MAX = -8
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def read_cameras(
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _spare_memory()
+    spare_memory()
     cv2.setNumThreads(1)
     lock = threading.Lock()
 
@@ -283,11 +281,3 @@ class _Seat:
                         return
 
         return onsets.first_s(newest.luma, newest.arrived_s, earlier())
-
-
-def _spare_memory() -> None:
-    """Two heaps instead of one for each thread: threads here wait most of the time."""
-    try:
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-    except (OSError, AttributeError):
-        return
