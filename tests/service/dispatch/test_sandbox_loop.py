@@ -197,7 +197,8 @@ def test_cases_take_detours_by_themselves_and_end_all_the_same(
     database: Database, tmp_path: Path
 ) -> None:
     kinds = ("street_stall", "abandoned_vehicle", "debris_pile")
-    with running(database, tmp_path, detour=1.0) as url:
+    # A stage must last longer than a busy machine takes to hear of it, or it is passed unseen.
+    with running(database, tmp_path, detour=1.0, step_s=1.0) as url:
         with database.write() as session:
             ids = [confirm(session, number, kinds[number % 3]) for number in range(12)]
         wait_for(lambda: all(state_of(database, one) == "handled" for one in ids), 60)
