@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -248,21 +249,16 @@ def test_verifications_that_ask_a_person_are_listed(serving: Serving, told: str)
     assert client.get("/api/v1/cases/none/verifications").status_code == 404
 
 
-def test_what_a_person_saw_is_kept_masked_and_sealed(serving: Serving, told: str) -> None:
+def asked(
+    serving: Serving, mask: Callable[[bytes, str], bytes], seen_at: datetime
+) -> tuple[TestClient, str]:
+    """A reviewer, and where to answer of a handled case that its camera could not see."""
     service = serving.service
-    kept: list[bytes] = []
-
-    def mask(data: bytes, _media_type: str) -> bytes:
-        kept.append(data)
-        return b"masked " + data
-
     intake = Intake(service.database, service.files, mask=mask, clock=service.clock)
-    dispatch = service.settings.dispatch
-    rules = VerificationSettings()
+    rules, dispatch = VerificationSettings(), service.settings.dispatch
     service.verifier = Verifier(
         service.database, intake, None, service.clock, rules, lambda: dispatch
     )
-    seen_at = NOW + timedelta(minutes=7)
     serving.live.snapshots["gate-3"] = Snapshot(np.full((48, 64, 3), 90, np.uint8), seen_at)
     with service.database.write() as session:
         session.get_one(CaseRow, "violation-0").state = CaseState.HANDLED
@@ -270,7 +266,18 @@ def test_what_a_person_saw_is_kept_masked_and_sealed(serving: Serving, told: str
         session.scalars(select(VerificationRow)).one().result = "cannot_see"
     client = serving.user(Role.REVIEWER)
     (look,) = client.get("/api/v1/verifications").json()
-    path = f"/api/v1/verifications/{look['id']}/answer"
+    return client, f"/api/v1/verifications/{look['id']}/answer"
+
+
+def test_what_a_person_saw_is_kept_masked_and_sealed(serving: Serving, told: str) -> None:
+    kept: list[bytes] = []
+
+    def mask(data: bytes, _media_type: str) -> bytes:
+        kept.append(data)
+        return b"masked " + data
+
+    seen_at = NOW + timedelta(minutes=7)
+    client, path = asked(serving, mask, seen_at)
     assert client.post(path, json={"result": "gone"}).status_code == 200
     assert client.post(path, json={"result": "gone"}).status_code == 409
     assert len(kept) == 1
@@ -282,7 +289,7 @@ def test_what_a_person_saw_is_kept_masked_and_sealed(serving: Serving, told: str
     assert after["masked"]["id"] == told_["after_id"]
     assert datetime.fromisoformat(after["masked"]["taken_at"]) == seen_at
     assert (
-        service.files.read(key_of(Variant.SEALED, after["sealed"]["sha256"], "image/jpeg"))
+        serving.service.files.read(key_of(Variant.SEALED, after["sealed"]["sha256"], "image/jpeg"))
         == kept[0]
     )
     assert client.get(after["masked"]["link"]["url"]).content == b"masked " + kept[0]
@@ -292,24 +299,11 @@ def test_what_a_person_saw_is_kept_masked_and_sealed(serving: Serving, told: str
 
 
 def test_an_answer_holds_where_its_picture_cannot_be_kept(serving: Serving, told: str) -> None:
-    service = serving.service
-
     def broken(_data: bytes, _media_type: str) -> bytes:
         raise ModelError("the detector does not work")
 
-    intake = Intake(service.database, service.files, mask=broken, clock=service.clock)
-    rules = VerificationSettings()
-    service.verifier = Verifier(
-        service.database, intake, None, service.clock, rules, lambda: service.settings.dispatch
-    )
-    serving.live.snapshots["gate-3"] = Snapshot(np.full((48, 64, 3), 90, np.uint8), NOW)
-    with service.database.write() as session:
-        session.get_one(CaseRow, "violation-0").state = CaseState.HANDLED
-        begin(session, "violation-0", "handled", NOW, rules)
-        session.scalars(select(VerificationRow)).one().result = "cannot_see"
-    client = serving.user(Role.REVIEWER)
-    (look,) = client.get("/api/v1/verifications").json()
-    answer = client.post(f"/api/v1/verifications/{look['id']}/answer", json={"result": "gone"})
+    client, path = asked(serving, broken, NOW)
+    answer = client.post(path, json={"result": "gone"})
     assert answer.status_code == 200
     (told_,) = client.get("/api/v1/cases/violation-0/verifications").json()
     assert told_["after_id"] is None
