@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.frames.frame import Image, Luma
+from vision.looking.signing import signature
 from vision.observe.appearance import OTHER_DISTANCE, SAME_DISTANCE, Light, distance
 from vision.observe.boxes import iou
 from vision.observe.sighting import Box
-from vision.signing import signature
 
 LEAST_SIDE = 40
 SAME_PLACE_IOU = 0.7

@@ -28,10 +28,10 @@ from vision.frames.health import HealthWatch
 from vision.frames.looks import LookPolicy
 from vision.frames.recording import open_recording
 from vision.frames.standing import Mask, same_within
+from vision.looking.standing_watch import StandingWatch
 from vision.observe.memory import SightingMemory
 from vision.observe.sighting import Sighting, Snapshot
 from vision.pipeline import Looker
-from vision.standing_watch import StandingWatch
 
 SIDE_PX = 6
 

@@ -29,10 +29,10 @@ from vision.detect.load import load_detector
 from vision.detect.registry import load_registry
 from vision.frames.recording import open_recording
 from vision.learn.scenes import load_preset, render_clip
+from vision.looking.standing_watch import StandingWatch
 from vision.observe.boxes import iou
 from vision.observe.families import family_of
 from vision.record import read_violations
-from vision.standing_watch import StandingWatch
 
 CROWD = Path(__file__).parent / "crowd-scene.yaml"
 PACES_S = (2.0, 6.0)

@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from vision.array_state import State
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
-from vision.frame_look import BegunLook, FrameLooker, Inspect
 from vision.frames.frame import Frame
 from vision.frames.gate import ChangeGate
 from vision.frames.health import HealthWatch
 from vision.frames.looks import LookPolicy
 from vision.frames.source import FrameSource
+from vision.looking.frame_look import BegunLook, FrameLooker, Inspect
+from vision.looking.second_stage import SecondStage
+from vision.looking.signing import Signing
+from vision.looking.standing_watch import StandingWatch
 from vision.observe.look import Affine, Look
 from vision.observe.sighting import Snapshot
-from vision.second_stage import SecondStage
-from vision.signing import Signing
-from vision.standing_watch import StandingWatch
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Looker:
         signing: Takes signatures of how things look; none are taken without it.
         standing_watch: Adds what the standing picture of the view tells; nothing is added without.
         inspect: Starts detection in a frame; see
-            :class:`~vision.frame_look.FrameLooker`.
+            :class:`~vision.looking.frame_look.FrameLooker`.
         ahead: How far work runs ahead of judgement.
     """
 

@@ -20,7 +20,6 @@ from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry
 from vision.errors import InputError
 from vision.evidence.collect import Material, collect_evidence
-from vision.frame_look import Inspect, second_stage_of, standing_watch_of
 from vision.frames.frame import Frame
 from vision.frames.gate import ChangeGate, GateSettings
 from vision.frames.health import HealthWatch
@@ -31,6 +30,10 @@ from vision.frames.source import FrameSource, RecordingSource
 from vision.frames.stills import open_stills
 from vision.frames.wallclock import StartTime
 from vision.judging import effective_rules, judge_for
+from vision.looking.frame_look import Inspect, second_stage_of, standing_watch_of
+from vision.looking.second_stage import SecondStage
+from vision.looking.signing import Signing
+from vision.looking.standing_watch import StandingWatch
 from vision.observe.families import STANDING_OBJECT
 from vision.observe.look import NUDGED, Affine, Health, Look
 from vision.pipeline import AHEAD_HERE, Ahead, Looker
@@ -38,10 +41,7 @@ from vision.record import SourceRecord
 from vision.rules.judge import Judge
 from vision.run_folder import RunFolder
 from vision.schedule import SiteClock
-from vision.second_stage import SecondStage
-from vision.signing import Signing
 from vision.site import Camera, RuleSettings
-from vision.standing_watch import StandingWatch
 
 SAVE_EVERY_S = 10.0
 SAME_FRAME_S = 0.001
@@ -146,7 +146,7 @@ class Reading:
     Attributes:
         open: Opens the input.
         inspect: Starts detection in a frame; see
-            :class:`~vision.frame_look.FrameLooker`.
+            :class:`~vision.looking.frame_look.FrameLooker`.
         ahead: How far work runs ahead of judgement.
     """
 

@@ -1,7 +1,8 @@
 """One live camera: its pictures become looks, looks are judged, violations go to the sink.
 
-What is done with a picture is what a scan does (:mod:`vision.frame_look`). What is different is
-that time does not wait: pictures may be missing, and what was judged must survive a crash.
+What is done with a picture is what a scan does (:mod:`vision.looking.frame_look`). What is
+different is that time does not wait: pictures may be missing, and what was judged must survive a
+crash.
 
 A violation is told in three steps: its evidence is written, the memory is saved with the record
 among those to be told, the record is told. Whatever fails or dies between them is made up for after
@@ -47,11 +48,12 @@ from vision.evidence.collect import BEFORE_S
 from vision.evidence.manifest import Evidence, EvidenceFile, describe
 from vision.evidence.stills import write_evidence
 from vision.evidence.timelapse import write_timelapse
-from vision.frame_look import FrameLooker, second_stage_of, standing_watch_of
 from vision.frames.frame import Frame, Rung
 from vision.frames.gate import ChangeGate, GateSettings
 from vision.frames.health import HealthWatch
 from vision.judging import judge_for
+from vision.looking.frame_look import FrameLooker, second_stage_of, standing_watch_of
+from vision.looking.signing import Signing
 from vision.observe.look import Health, Look
 from vision.record import (
     EvidenceRecord,
@@ -64,7 +66,6 @@ from vision.record import (
 from vision.rules.finding import Earlier, Violation
 from vision.rules.lifecycle import LifeEvent, Step
 from vision.schedule import SiteClock
-from vision.signing import Signing
 from vision.site import Camera, RuleSettings
 
 log = logging.getLogger(__name__)

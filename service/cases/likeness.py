@@ -17,9 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.store.tables import CaseRow, ViolationRow
+from vision.looking.signing import light_of, signature
 from vision.observe.appearance import OTHER_DISTANCE, SAME_DISTANCE, distance
 from vision.rules.kinds import KINDS
-from vision.signing import light_of, signature
 
 ALIKE = 40
 """So many candidates are offered to be decided at once."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vision.detect.detections import Detections
+from vision.looking.signing import SigningSettings
 from vision.observe.boxes import iou
 from vision.observe.families import FLAT, family_of
 from vision.observe.look import Health, Look
@@ -17,7 +18,6 @@ from vision.observe.sighting import Box, Sighting
 from vision.rules.finding import Violation
 from vision.rules.judge import Judge
 from vision.rules.registry import build_rules
-from vision.signing import SigningSettings
 from vision.site import given_rules
 
 from .noise import NAMES, NoisyDetector
@@ -94,7 +94,7 @@ def judge(scenario: Scenario, looks: Sequence[Look]) -> tuple[list[Violation], F
 
 
 def signed_where_asked(look: Look, sightings: Sequence[Sighting]) -> Look:
-    """The look with signatures where a scan takes them (:mod:`vision.signing`).
+    """The look with signatures where a scan takes them (:mod:`vision.looking.signing`).
 
     What is new is signed, and what is known when the memory asks for it or it was long not seen.
     """

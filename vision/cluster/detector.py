@@ -10,8 +10,8 @@ from vision.cluster.parcels import Loaded, Model
 from vision.cluster.picture import FarFrame
 from vision.cluster.pool import INSPECTING, WorkerPool, answered
 from vision.detect.detections import Detections
-from vision.frame_look import inspection
 from vision.frames.frame import Frame, Image
+from vision.looking.frame_look import inspection
 
 PICTURES_A_WORKER = 2
 """Whole pictures under way to each worker."""

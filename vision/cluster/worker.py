@@ -20,9 +20,9 @@ from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.engine import inspect_blank
 from vision.errors import InputError
-from vision.frame_look import inspection
 from vision.frames.frame import Frame, Image, Luma
 from vision.frames.recording import Recording
+from vision.looking.frame_look import inspection
 from vision.store import drop_copy
 
 KEPT_FRAMES = 48

@@ -28,11 +28,11 @@ class Detections:
         class_id: ``(n,)`` int64 index into ``names``.
         names: Class names of the model, in the order of its class ids.
         derelict: ``(n,)`` float32 in 0..1: how derelict the second stage finds a vehicle's crop,
-            NaN where it was not asked (:mod:`vision.second_stage`); all NaN if not given.
+            NaN where it was not asked (:mod:`vision.looking.second_stage`); all NaN if not given.
         appearance: ``(n, SIGNATURE_BYTES)`` uint8: signature of how a thing looks, all zeros where
             none was taken (:mod:`vision.observe.appearance`); all zeros if not given.
         standing: ``(n,)`` bool: seen in the standing picture of the view and not by the detector in
-            the frame itself (:mod:`vision.standing_watch`); all ``False`` if not given.
+            the frame itself (:mod:`vision.looking.standing_watch`); all ``False`` if not given.
 
     Raises:
         ValueError: The arrays disagree in length or a class id has no name.

@@ -11,12 +11,12 @@ import pytest
 from scripted import at, every, frame, look, seen
 
 from vision.archive import read_looks, write_looks
+from vision.looking.second_stage import SecondStage
 from vision.observe.look import Look
 from vision.observe.memory import SightingMemory
 from vision.observe.scores import robust_mean
 from vision.rules.judge import Judge
 from vision.rules.registry import build_rules
-from vision.second_stage import SecondStage
 from vision.zones import WHOLE_FRAME
 
 SPOT, OTHER = at(250, 500), at(750, 500)

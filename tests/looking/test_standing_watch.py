@@ -19,11 +19,11 @@ from vision.frames.gate import ChangeGate
 from vision.frames.health import HealthWatch
 from vision.frames.looks import LookPolicy
 from vision.frames.recording import Recording, open_recording
+from vision.looking.standing_watch import StandingWatch, StandingWatchSettings, own_detections
 from vision.observe.boxes import iou
 from vision.observe.look import Look
 from vision.observe.memory import SightingMemory
 from vision.pipeline import Looker
-from vision.standing_watch import StandingWatch, StandingWatchSettings, own_detections
 
 FPS = 5
 BAG = (250, 110, 274, 130)

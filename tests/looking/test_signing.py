@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from scripted import at, every, frame, look, seen
 
+from vision.looking.signing import Signing, light_of, signature
 from vision.observe.appearance import OTHER_DISTANCE, SAME_DISTANCE, Light, distance
 from vision.observe.look import Look
 from vision.observe.memory import SightingMemory
 from vision.observe.sighting import Sighting
-from vision.signing import Signing, light_of, signature
 
 SPOT = at(500, 500)
 ROAD = np.random.default_rng(0).normal((70, 95, 130), 6, (800, 1000, 3)).clip(0, 255)

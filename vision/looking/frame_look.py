@@ -21,13 +21,13 @@ from vision.detect.detector import Detector
 from vision.frames.frame import Frame
 from vision.frames.gate import ChangeGate
 from vision.frames.health import HealthWatch
+from vision.looking.second_stage import SecondStage, SecondStageSettings
+from vision.looking.signing import Signing
+from vision.looking.standing_watch import StandingWatch, StandingWatchSettings, own_detections
 from vision.observe.look import Affine, Health, Look, carried_box, inverse
 from vision.observe.sighting import Snapshot
 from vision.rules import abandoned_vehicle, standing_object
-from vision.second_stage import SecondStage, SecondStageSettings
-from vision.signing import Signing
 from vision.site import Camera, RuleSettings
-from vision.standing_watch import StandingWatch, StandingWatchSettings, own_detections
 
 Inspect = Callable[[Frame], Future[Detections]]
 """Starts detection in a frame, wherever its picture lies."""
