@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Replace a file's content as a whole; text is written as UTF-8."""
+    """Replace a file's content as a whole; text is written as UTF-8.
+
+    Raises:
+        OSError: It cannot be written; the old content stays.
+    """
     data = content.encode() if isinstance(content, str) else content
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        # A full disk is not to be filled further by what is of no use.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise

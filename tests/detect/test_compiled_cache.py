@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def test_a_damaged_file_is_compiled_anew_and_mended(folder: Path, damage: bytes 
     file.write_bytes(flipped if damage is None else damage)
     assert doubled(doubling) == [0, 2, 4, 6]
     assert doubled(must_not_compile) == [0, 2, 4, 6]
+
+
+def test_a_full_disk_is_done_without_and_left_as_it_was(folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        assert doubled(doubling) == [0, 2, 4, 6]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(folder.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_done_without(

@@ -99,8 +99,13 @@ def _read(file: Path) -> bytes | None:
 def _keep(file: Path, content: bytes) -> None:
     # Several processes may compile the same network at once: each writes a file of its own.
     with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as partial:
-        partial.write(hashlib.sha256(content).digest() + content)
-    Path(partial.name).replace(file)
+        written = Path(partial.name)
+    try:
+        written.write_bytes(hashlib.sha256(content).digest() + content)
+        written.replace(file)
+    except OSError:
+        written.unlink(missing_ok=True)
+        raise
     kept = sorted(file.parent.glob("*.blob"), key=_used_at, reverse=True)
     for old in kept[KEPT_FILES:]:
         old.unlink(missing_ok=True)
