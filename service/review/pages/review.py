@@ -29,12 +29,16 @@ from service.review.desk import (
     OriginalMessage,
 )
 from service.review.page import Page
+from service.review.regularly import regularly
 from service.review.visit import Visit
 from service.review.wording import Language, Wording
 from service.store.tables import Role
 from vision.rules.kinds import KINDS
 
 log = logging.getLogger(__name__)
+
+LOOK_AGAIN_S = 15.0
+"""How often a screen without a case asks for one though nothing was told."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -70,6 +74,7 @@ async def build(visit: Visit) -> None:
     screen = CaseScreen(visit)
     told = _Told(desk, screen, query.get("case"))
     context.client.on_delete(visit.feed.listen(told.hear))
+    regularly(LOOK_AGAIN_S, told.look_again)
 
 
 class _Told:
@@ -119,6 +124,12 @@ class _Told:
         # A browser that is away keeps its page for a while; it takes no cases meanwhile.
         is_there = self._client.has_socket_connection
         if is_there and types & {CASE_CREATED, CASE_CHANGED, CASE_RELEASED}:
+            async with self._turn:
+                await self._fill(STANDBY)
+
+    async def look_again(self) -> None:
+        """The claim of someone who went away ends by itself, and nothing tells of it."""
+        if self._client.has_socket_connection and not self._desk.held:
             async with self._turn:
                 await self._fill(STANDBY)
 

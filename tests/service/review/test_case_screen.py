@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -266,6 +266,20 @@ def test_a_case_that_is_given_back_wakes_a_screen_that_has_none(
         first.close()
     # A page that is closed is kept for a while: its browser may come back.
     expect(second.locator(".jx-desk")).to_have_attribute("data-case", case_id, timeout=60_000)
+
+
+def test_a_claim_that_ends_by_itself_comes_to_a_screen_that_has_none(
+    reviewer: BrowserContext, pages: ServedPages, queue: Callable[..., list[str]]
+) -> None:
+    (case_id,) = queue(1)
+    with pages.database.write() as session:
+        case = session.get_one(CaseRow, case_id)
+        case.claimed_by = "user:someone.else"
+        case.claimed_until = datetime.now(UTC) + timedelta(seconds=10)
+    page = reviewer.new_page()
+    page.goto("/ui/review")
+    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+    expect(page.locator(".jx-desk")).to_have_attribute("data-case", case_id, timeout=60_000)
 
 
 def test_originals_are_for_supervisors_with_a_reason_and_written_down(
