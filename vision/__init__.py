@@ -3,4 +3,8 @@
 This package knows nothing of the web or of a database; ``service`` composes it.
 """
 
+from vision.telemetry import switch_off
+
 __version__ = "0.1.0"
+
+switch_off()
