@@ -52,7 +52,7 @@ ON_ONE_CORE = {
 
 def scan_s(recording: Path, out: Path, setting: Setting, pace: Sequence[str]) -> float:
     """Scan, and tell how many seconds the recording took."""
-    command = [sys.executable, "-m", "service.cli", "scan", str(recording), "--out", str(out)]
+    command = [sys.executable, "-m", "service", "scan", str(recording), "--out", str(out)]
     cores = sorted(os.sched_getaffinity(0))[: setting.cores]
     pinned = ["taskset", "--cpu-list", ",".join(map(str, cores))]
     subprocess.run(

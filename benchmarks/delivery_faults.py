@@ -206,7 +206,7 @@ class Run:
     def _start(self) -> None:
         log = self._log.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve", "--config", str(self._config)],
+            [sys.executable, "-m", "service", "serve", "--config", str(self._config)],
             stdout=log,
             stderr=log,
         )
@@ -496,7 +496,7 @@ def run_sandbox(
 ) -> Iterator[str]:
     """A sandbox platform in a process of its own."""
     command = [
-        *(sys.executable, "-m", "service.cli", "sandbox", "--port", str(ports[1])),
+        *(sys.executable, "-m", "service", "sandbox", "--port", str(ports[1])),
         *("--service", f"http://127.0.0.1:{ports[0]}", "--step", str(options.step)),
         *("--decline", "0.2", "--detour", str(options.detour)),
         *("--fail", str(options.fail), "--hang", "1.5"),

@@ -70,7 +70,7 @@ def measure(cases: int, *, workers: int = 2) -> float:
         config = str(folder / "service.yaml")
         with run_sandbox(ports, keys, options):
             process = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", "serve", "--config", config],
+                [sys.executable, "-m", "service", "serve", "--config", config],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--every", type=float, help="look at a fixed pace")
     options = parser.parse_args()
 
-    command = [sys.executable, "-m", "service.cli", "scan", str(options.clips)]
+    command = [sys.executable, "-m", "service", "scan", str(options.clips)]
     command += ["--site", str(options.site), "--out", str(options.out)]
     if options.every:
         command += ["--every", str(options.every)]

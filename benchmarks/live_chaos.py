@@ -189,7 +189,7 @@ class ServiceProcess:
             self._process, self._start_at_s = None, now_s + RESTART_S
         if self._process is None and now_s >= self._start_at_s:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", "serve"],
+                [sys.executable, "-m", "service", "serve"],
                 env=self._environment,
                 stderr=self._log,
                 stdout=self._log,

@@ -19,7 +19,7 @@ SAMPLE_S = 0.5
 
 def command(clip: Path, out: Path) -> list[str]:
     """The command line of a scan."""
-    return [sys.executable, "-m", "service.cli", "scan", str(clip), "--out", str(out)]
+    return [sys.executable, "-m", "service", "scan", str(clip), "--out", str(out)]
 
 
 def scan(clip: Path, out: Path, arguments: list[str]) -> tuple[float, dict[str, Any]]:

@@ -28,7 +28,7 @@ def served(folder: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve", "--port", str(port)],
+            [sys.executable, "-m", "service", "serve", "--port", str(port)],
             env={**os.environ, "JIEXU_DATA": str(folder), "JIEXU_WATCH": "false"},
             stderr=log,
         )

@@ -91,7 +91,7 @@ def scan(
     run = out / f"every-{every_s:g}-{'with' if standing else 'without'}"
     site = out / f"{run.name}.yaml"
     site.write_text(yaml.safe_dump({"timezone": "UTC", "cameras": cameras, "rules": rules}))
-    command = [sys.executable, "-m", "service.cli", "scan", str(clips), "--site", str(site)]
+    command = [sys.executable, "-m", "service", "scan", str(clips), "--site", str(site)]
     command += ["--out", str(run), "--every", f"{every_s:g}"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     summary = json.loads((run / "run.json").read_text())

@@ -119,9 +119,5 @@ def _show(report: DeliveryReport) -> None:
 
 
 def main() -> None:
-    """Entry point of the distribution."""
+    """Run the command line."""
     run(obj=publisher)
-
-
-if __name__ == "__main__":
-    main()

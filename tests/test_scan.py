@@ -16,7 +16,7 @@ from PIL import Image
 
 from vision.record import read_violations
 
-JIEXU = [sys.executable, "-m", "service.cli"]
+JIEXU = [sys.executable, "-m", "service"]
 
 
 def jiexu(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -331,15 +332,18 @@ class _Run:
         named = (camera.model if camera else None) or options.model
         purposes = [zone.purpose.value for zone in camera.zones] if camera else []
         model = self._registry.model(named) if named else self._registry.model_for(purposes)
-        # Compiled beside the hashing of the content, which takes about as long for a large file.
-        size = stored_size(item.path) if item.kind == "video" else None
-        if size is not None and (model.name, size) not in self._warmed:
-            self._warmed.add((model.name, size))
-            self._engine.warm(self._detector(model), size)
+        # Models get ready beside the hashing of the content, which takes as long for a large file.
+        with ThreadPoolExecutor(1, thread_name_prefix="hash") as hashing:
+            content = hashing.submit(content_sha256, item.paths)
+            size = stored_size(item.path) if item.kind == "video" else None
+            if size is not None and (model.name, size) not in self._warmed:
+                self._warmed.add((model.name, size))
+                self._engine.warm(self._detector(model), size)
+            self._classifier()
         rules = rules_for(site, camera, options.rules, model.thresholds)
         return Job(
             input=item,
-            sha256=content_sha256(item.paths),
+            sha256=content.result(),
             camera=camera or Camera(id=item.camera_id),
             model=model,
             rules=rules,

@@ -9,7 +9,7 @@ import pytest
 from vision.cluster.options import ClusterOptions
 from vision.errors import ConfigError
 
-JIEXU = [sys.executable, "-m", "service.cli"]
+JIEXU = [sys.executable, "-m", "service"]
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ class Workplace:
         bin_folder = self._folder / "bin"
         bin_folder.mkdir()
         shim = bin_folder / "jiexu"
-        shim.write_text(f'#!/bin/sh\nexec {sys.executable} -m service.cli "$@"\n')
+        shim.write_text(f'#!/bin/sh\nexec {sys.executable} -m service "$@"\n')
         shim.chmod(0o755)
         self._environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("JIEXU_")},

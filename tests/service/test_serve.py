@@ -20,7 +20,7 @@ PASSWORD = "a long way home"
 
 def run(*arguments: str, data: Path, given: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "service.cli", *arguments],
+        [sys.executable, "-m", "service", *arguments],
         env={**os.environ, "JIEXU_DATA": str(data)},
         input=given,
         capture_output=True,
@@ -38,7 +38,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     config = tmp_path / "service.yaml"
     config.write_text("link_s: 60\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", "serve", "--port", str(port), "-c", str(config)],
+        [sys.executable, "-m", "service", "serve", "--port", str(port), "-c", str(config)],
         env={**os.environ, "JIEXU_DATA": str(tmp_path / "data")},
         stderr=subprocess.PIPE,
         text=True,

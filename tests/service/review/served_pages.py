@@ -70,7 +70,7 @@ def serving_pages(
     variables = {f"JIEXU_{name.upper()}": value for name, value in settings.items()}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve", "--port", str(port)],
+            [sys.executable, "-m", "service", "serve", "--port", str(port)],
             env={**os.environ, "JIEXU_DATA": str(folder), "JIEXU_WATCH": "false", **variables},
             stderr=log,
         )
