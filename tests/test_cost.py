@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks.cost import BEGIN, END, Assumptions, bill, page, put
-from benchmarks.figures import Figure, Results
+from benchmarks.figures import Figure, Results, read_json
 from vision.errors import InputError
 
 LIVE = Figure("live", "cameras a core", "cameras", (40.0, 50.0, 60.0), "soak")
@@ -79,3 +81,9 @@ def test_only_what_stands_between_the_markers_is_replaced(tmp_path):
     path.write_text("no markers")
     with pytest.raises(InputError, match=r"cost\.md: needs one"):
         put(path, "new\n")
+
+
+def test_the_page_in_the_docs_is_made_of_the_results_that_lie_beside_the_benchmarks():
+    root = Path(__file__).parents[1]
+    text = page(read_json(root / "benchmarks" / "measured.json"), Assumptions())
+    assert f"{BEGIN}\n{text}{END}" in (root / "docs" / "cost.md").read_text("utf-8")

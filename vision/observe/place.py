@@ -169,13 +169,12 @@ class Place:
             share: How far an edge may lie off, as share of the thing's width or height.
         """
         u1, v1, u2, v2 = self.box
-        width, height = share * (u2 - u1), share * (v2 - v1)
-        return (
-            -width <= box[0] - u1 <= width
-            and -width <= box[2] - u2 <= width
-            and -height <= box[1] - v1 <= height
-            and -height <= box[3] - v2 <= height
-        )
+        x1, y1, x2, y2 = box
+        width = share * (u2 - u1)
+        if not (-width <= x1 - u1 <= width and -width <= x2 - u2 <= width):
+            return False
+        height = share * (v2 - v1)
+        return -height <= y1 - v1 <= height and -height <= y2 - v2 <= height
 
     def enter(
         self, now: int, pause: int, *, seen: bool, unknown: bool, missed: bool = False
