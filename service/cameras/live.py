@@ -122,6 +122,7 @@ class LiveCameras:
         self._failed = 0
         self._failures: dict[str, int] = {}
         self._stop = threading.Event()
+        self._freed = threading.Event()
         self._threads = [
             threading.Thread(target=self._run_worker, name=f"look-{i}", daemon=True)
             for i in range(workers)
@@ -331,7 +332,10 @@ class LiveCameras:
             self._work.notify()
 
     def _run_ticks(self) -> None:
-        while not self._stop.wait(_TICK_S):
+        while not self._stop.is_set():
+            # A look that is done makes room for the next one at once.
+            self._freed.wait(_TICK_S)
+            self._freed.clear()
             self._pushed.notice_silence()
             with self._lock:
                 due = self._schedule.due(time.monotonic())
@@ -409,6 +413,7 @@ class LiveCameras:
                     if watch is not None and watch.newest is not None:
                         self._newest[camera_id] = watch.newest
             self._feed(name).done(name)
+            self._freed.set()
 
     def _count(self, camera_id: str, taken: Taken, look: Look | None) -> None:
         was_spared = look is not None and look.health is Health.OK and not look.inspected
