@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -21,8 +20,6 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:
+    finally:
         # A full disk is not to be filled further by what is of no use.
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
+        partial.unlink(missing_ok=True)

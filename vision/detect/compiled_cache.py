@@ -103,9 +103,8 @@ def _keep(file: Path, content: bytes) -> None:
     try:
         written.write_bytes(hashlib.sha256(content).digest() + content)
         written.replace(file)
-    except OSError:
+    finally:
         written.unlink(missing_ok=True)
-        raise
     kept = sorted(file.parent.glob("*.blob"), key=_used_at, reverse=True)
     for old in kept[KEPT_FILES:]:
         old.unlink(missing_ok=True)
