@@ -60,10 +60,10 @@ from service.cameras.address import CameraSource, parse_address
 from service.cameras.counts import LiveCounts
 from service.cameras.inference import DetectorProcess
 from service.cameras.live import LiveCamera, LiveCameras
-from service.cameras.reach import AddressPolicy
 from service.cameras.schedule import Shed
 from service.cameras.sink import CameraHealth, Role
 from service.cameras.watch import WatchSettings
+from service.reach import AddressPolicy
 from vision.detect.detector import Detector
 from vision.detect.load import load_detector
 from vision.detect.registry import load_registry

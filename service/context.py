@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from service.auth.logins import LoginTimes
 from service.auth.oidc import OidcProvider
 from service.cameras.counts import DetectorCounts
-from service.cameras.reach import AddressPolicy
 from service.cases.catalogue import Filing, load_catalogue
 from service.cases.deadlines import WorkTime
 from service.cases.review import ReviewRules
@@ -21,6 +20,7 @@ from service.evidence.files import EvidenceFiles
 from service.evidence.links import Signer
 from service.hosts.state import HostsState
 from service.live import Inspector, Live
+from service.reach import AddressPolicy
 from service.replays.jobs import Replays
 from service.settings import ServiceSettings
 from service.store.database import Database

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from service.cameras.counts import LiveCounts
 from service.cameras.pushed import Pushed, Snapshot
-from service.cameras.reach import AddressPolicy
 from service.cameras.sink import CameraHealth
 from service.cameras.standings import Standings
+from service.reach import AddressPolicy
 from vision.detect.detections import Detections
 from vision.frames.frame import Image
 

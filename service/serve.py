@@ -18,7 +18,6 @@ from service.app import create_app
 from service.auth.first_run import offer_token
 from service.auth.oidc import OidcProvider
 from service.cameras.live import LiveCameras
-from service.cameras.reach import AddressPolicy
 from service.cases.sink import StoreSink
 from service.cases.verification import Verifier
 from service.context import Service
@@ -33,6 +32,7 @@ from service.housekeeping import keep_house
 from service.live import Watching
 from service.logs import set_up_logs
 from service.opening import every, now, open_intake, site_clock
+from service.reach import AddressPolicy
 from service.reload import Reloader
 from service.replays.archive import LookArchive
 from service.replays.jobs import Replays

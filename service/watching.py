@@ -16,12 +16,12 @@ from service.cameras.address import CameraSource, parse_address
 from service.cameras.checkpoint import ViewStore
 from service.cameras.counts import LiveCounts
 from service.cameras.live import LiveCamera
-from service.cameras.reach import AddressPolicy
 from service.cameras.sink import CameraHealth, Sink
 from service.cameras.standings import Standings
 from service.cameras.watch import WatchSettings
 from service.detecting import Detectors
 from service.live import Pushed, Snapshot
+from service.reach import AddressPolicy
 from service.store.cameras import camera_of
 from service.store.database import Database
 from service.store.tables import CameraRow

@@ -20,12 +20,12 @@ from service.api.problem import Problem, answers, faults_of, invalid, not_found
 from service.api.security import Origin, Reader, Supervisor, TheService
 from service.auth.principal import Principal
 from service.cameras.address import SourceKind, parse_address
-from service.cameras.failure import CameraError
 from service.cameras.sink import CameraHealth
 from service.cases.events import CAMERA_CHANGED, tell
 from service.context import Service
 from service.live import Snapshot
 from service.pictures.snapshots import MaskedSnapshots
+from service.reach import ReachError
 from service.store.cameras import (
     add_camera,
     camera_of,
@@ -518,7 +518,7 @@ def _check_address(service: Service, source: str, field: str) -> None:
             service.address_policy.recording(address.path)
         elif _is_ip(address.host):
             service.address_policy.reach(address.host, address.port, lambda host, _: [host])
-    except CameraError as error:
+    except ReachError as error:
         raise invalid(field, error.detail) from None
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import av.error
 
 from service.cameras.states import FailureKind
+from service.reach import ReachError
 from vision.errors import JiexuError
 from vision.frames.capture import redact
 
@@ -139,12 +140,15 @@ def failure_of(error: BaseException, *, opened: bool) -> CameraError:
     """The failure behind what a library raised.
 
     Args:
-        error: From PyAV, httpx, the operating system, or a failure already.
+        error: From PyAV, httpx, the operating system or the policy of addresses; or a failure
+            already.
         opened: Whether the stream had been opened: time-outs differ by that.
     """
     for cause in _causes(error):
         if isinstance(cause, CameraError):
             return cause
+        if isinstance(cause, ReachError):
+            return CameraError(FailureKind(cause.obstacle.value), cause.detail)
     for cause in _causes(error):
         kind = _kind(cause, opened=opened)
         if kind is not None:

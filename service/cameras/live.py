@@ -19,7 +19,6 @@ from service.cameras.failure import CameraError
 from service.cameras.heaps import spare_memory
 from service.cameras.history import frame_of
 from service.cameras.pushed import Pushed, PushedCameras, Snapshot
-from service.cameras.reach import AddressPolicy
 from service.cameras.reader import Opener
 from service.cameras.recorder import ClipOrder, can_record, record_clip
 from service.cameras.schedule import LookSchedule
@@ -29,6 +28,7 @@ from service.cameras.standings import Standings
 from service.cameras.states import SourceState
 from service.cameras.supervisor import ReaderSettings, Supervisor, Taken
 from service.cameras.watch import CameraWatch, WatchSettings
+from service.reach import AddressPolicy
 from vision.detect.classifier import Classifier
 from vision.detect.detector import Detector
 from vision.errors import ModelError

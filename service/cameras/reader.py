@@ -23,10 +23,10 @@ from service.cameras.address import Address
 from service.cameras.failure import CameraError, failure_of
 from service.cameras.heaps import spare_memory
 from service.cameras.onset import Onsets, OnsetSettings
-from service.cameras.reach import AddressPolicy
 from service.cameras.slot import Layout, Phase, Slot
 from service.cameras.source import Deadlines, Picture, Source, open_source
 from service.cameras.states import FailureKind
+from service.reach import AddressPolicy
 from vision.frames.frame import Luma
 
 BAD_PICTURES = 3

@@ -19,9 +19,9 @@ from av.error import FFmpegError
 
 from service.cameras.address import Address, SourceKind
 from service.cameras.failure import CameraError
-from service.cameras.reach import AddressPolicy
 from service.cameras.source import Deadlines, StreamSource
 from service.cameras.states import FailureKind
+from service.reach import AddressPolicy
 from vision.errors import InputError
 from vision.evidence.clip import DURATION_S, cut_clip
 from vision.frames.capture import KEYFRAME_WAIT_S, copy_stream

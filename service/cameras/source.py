@@ -27,9 +27,9 @@ from PIL import Image as Pillow
 
 from service.cameras.address import Address, SourceKind
 from service.cameras.failure import CameraError, failure_of
-from service.cameras.reach import AddressPolicy
 from service.cameras.slot import MAX_PICTURE_SIDE, MAX_PIXELS
 from service.cameras.states import FailureKind
+from service.reach import AddressPolicy, ReachError
 from vision.frames.decode import clockwise, to_bgr, to_luma, to_small
 from vision.frames.frame import LUMA_WIDTH, Image, Luma, small_size
 
@@ -209,7 +209,7 @@ class StreamSource:
         began_s = time.monotonic()
         try:
             packet = next(self._packets, None)
-        except (av.error.FFmpegError, OSError, ValueError, CameraError) as error:
+        except (av.error.FFmpegError, OSError, ValueError, CameraError, ReachError) as error:
             late = time.monotonic() - began_s >= _LATE * self._deadlines.read_s
             raise self._failure(error, opened=True, late=late) from None
         if packet is None:
@@ -298,7 +298,7 @@ class StreamSource:
                 metadata_errors="replace",
                 io_open=io_open,
             )
-        except (av.error.FFmpegError, OSError, ValueError, CameraError) as error:
+        except (av.error.FFmpegError, OSError, ValueError, CameraError, ReachError) as error:
             late = time.monotonic() - began_s >= _LATE * limits.open_s
             raise self._failure(error, opened=False, late=late) from None
 
@@ -351,7 +351,7 @@ class StreamSource:
         self._pace = _Pace()
 
     def _failure(self, error: BaseException, *, opened: bool, late: bool = False) -> CameraError:
-        if late and not isinstance(error, CameraError):
+        if late and not isinstance(error, CameraError | ReachError):
             # What libav calls it when it was interrupted on the deadline differs by protocol.
             error = TimeoutError("no answer in time")
         failure = failure_of(error, opened=opened)

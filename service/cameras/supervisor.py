@@ -24,7 +24,6 @@ from typing import Protocol
 from service.cameras.address import Address
 from service.cameras.connection import Connection
 from service.cameras.onset import OnsetSettings
-from service.cameras.reach import AddressPolicy
 from service.cameras.reader import (
     Answer,
     Close,
@@ -41,6 +40,7 @@ from service.cameras.sink import CameraHealth
 from service.cameras.slot import Phase, Slot
 from service.cameras.source import Deadlines, open_source
 from service.cameras.states import FailureKind, SourceState
+from service.reach import AddressPolicy
 from vision.frames.frame import Image, Luma
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ import httpx
 
 from service.cameras.address import Address, parse_address
 from service.cameras.failure import CameraError, failure_of, http_failure
-from service.cameras.reach import AddressPolicy
 from service.cameras.states import FailureKind
+from service.reach import AddressPolicy, ReachError
 from vision.closing import Closing
 from vision.errors import ConfigError
 
@@ -85,7 +85,7 @@ class Web:
         client = httpx.Client(timeout=self._timeout, trust_env=False)
         try:
             return WebFile(client, self._followed(client, url))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ConfigError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ConfigError, ReachError) as error:
             client.close()
             raise failure_of(error, opened=False) from None
         except CameraError:

@@ -13,7 +13,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from service import audit
-from service.cameras.reach import AddressPolicy
 from service.cases.deadlines import WorkTime
 from service.cases.lifecycle import Action, take_step
 from service.dispatch import queue
@@ -30,6 +29,7 @@ from service.dispatch.queue import Claimed
 from service.dispatch.schedule import Jitter, State, chance
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import Signer
+from service.reach import AddressPolicy
 from service.store.database import Database
 from service.store.tables import CaseRow, CaseState, DeliveryRow
 
@@ -80,7 +80,7 @@ class Dispatching:
     @property
     def policy(self) -> AddressPolicy:
         """Where platforms may be."""
-        return AddressPolicy(networks=self.settings.networks)
+        return AddressPolicy(networks=self.settings.networks, setting="dispatch.networks")
 
 
 class Dispatcher:

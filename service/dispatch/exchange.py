@@ -23,10 +23,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 import httpx
 
-from service.cameras.failure import CameraError
-from service.cameras.reach import AddressPolicy
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.destination import Destination
+from service.reach import AddressPolicy, ReachError
 
 RETRY_AFTER_CAP_S = 24 * 3600.0
 _TRY_AGAIN_LATER = frozenset({408, 409, 425, 429})
@@ -195,9 +194,9 @@ class Exchange:
                 raise NoAnswerError(error, unsent=True) from None
             except (TimeoutError, httpx.TimeoutException):
                 raise NoAnswerError(f"no answer within {self.timeouts.total_s:g} s") from None
-            except CameraError as error:
+            except ReachError as error:
                 raise NoAnswerError(
-                    self.clean(_of_destination(str(error))), concerns_all=True, unsent=True
+                    self.clean(str(error)), concerns_all=True, unsent=True
                 ) from None
             except httpx.ConnectError as error:
                 text = self.clean(f"{type(error).__name__}: {error}")
@@ -339,11 +338,6 @@ def complaint(text: str) -> str:
 
 def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=True)
-
-
-def _of_destination(error: str) -> str:
-    """What the policy of cameras says, with the setting that destinations go by."""
-    return error.replace("camera_networks", "dispatch.networks")
 
 
 async def _text(answer: httpx.Response, bytes_max: int) -> str:

@@ -16,7 +16,6 @@ from urllib.parse import quote
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from service.cameras.reach import AddressPolicy
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.candidate import SCHEMA_ID, EvidenceRole, candidate_case
 from service.dispatch.destination import Destination
@@ -24,6 +23,7 @@ from service.dispatch.exchange import Exchange, NoAnswerError, Timeouts, referen
 from service.dispatch.line import OnLine
 from service.dispatch.outbox import Message
 from service.dispatch.secret import Secret
+from service.reach import AddressPolicy
 from vision import __version__
 from vision.record import ViolationRecord
 from vision.site import Camera

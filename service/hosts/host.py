@@ -13,7 +13,6 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from service.cameras.live import LiveCameras
-from service.cameras.reach import AddressPolicy
 from service.cameras.sink import Sink
 from service.cameras.standings import Standings
 from service.cases.sink import StoreSink
@@ -25,6 +24,7 @@ from service.hosts.views import SharedViews
 from service.live import Pushed, Snapshot
 from service.logs import set_up_logs
 from service.opening import every, now, open_intake, site_clock
+from service.reach import AddressPolicy
 from service.settings import PREFIX, Duplicates, ServiceSettings
 from service.store.database import Database
 from service.watching import WatchedCameras

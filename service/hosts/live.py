@@ -14,7 +14,6 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from service.cameras.counts import DetectorCounts, LiveCounts
-from service.cameras.reach import AddressPolicy
 from service.cameras.schedule import Shed
 from service.cameras.sink import CameraHealth
 from service.cameras.standings import Standings
@@ -23,6 +22,7 @@ from service.hosts.cluster import find_coordinator, join, start_coordinator
 from service.hosts.host import HostSettings
 from service.hosts.state import HostReport, HostsState
 from service.live import Pushed, Snapshot
+from service.reach import AddressPolicy
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from posting import CREATED_AT, FakeClock
 
 from service.cameras.counts import LiveCounts
 from service.cameras.live import LiveCamera
-from service.cameras.reach import AddressPolicy
 from service.cameras.sink import CameraHealth, SourceState
 from service.detecting import Detectors
 from service.live import Pushed, Snapshot
+from service.reach import AddressPolicy
 from service.store.cameras import add_camera, change_camera
 from service.store.database import Database
 from service.store.tables import CameraRow

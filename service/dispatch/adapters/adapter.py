@@ -6,13 +6,13 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
-from service.cameras.reach import AddressPolicy
 from service.dispatch.adapters.open311 import Open311Adapter
 from service.dispatch.adapters.panorama import PanoramaAdapter
 from service.dispatch.adapters.webhook import WebhookAdapter
 from service.dispatch.attempt import Attempt
 from service.dispatch.notice import EvidenceAccess, Notice
 from service.dispatch.platforms import Open311Platform, PanoramaPlatform, WebhookPlatform
+from service.reach import AddressPolicy
 
 
 class Adapter(Protocol):

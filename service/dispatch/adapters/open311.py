@@ -21,13 +21,13 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from service.cameras.reach import AddressPolicy
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.coordinates import Place, PlaceError, converted
 from service.dispatch.exchange import Answer, Exchange, NoAnswerError, Timeouts
 from service.dispatch.line import OnLine
 from service.dispatch.notice import ASKING, EvidenceAccess, Notice, Subject, evidence_links
 from service.dispatch.platforms import Open311Platform
+from service.reach import AddressPolicy
 from vision import __version__
 from vision.errors import JiexuError
 

@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
-from service.cameras.reach import AddressPolicy
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.coordinates import Place, PlaceError, converted
 from service.dispatch.exchange import (
@@ -30,6 +29,7 @@ from service.dispatch.exchange import (
 from service.dispatch.line import OnLine
 from service.dispatch.notice import EvidenceAccess, Notice, Subject, evidence_links
 from service.dispatch.platforms import PanoramaPlatform
+from service.reach import AddressPolicy
 from vision import __version__
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -14,7 +14,6 @@ from urllib.parse import quote
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from service.cameras.reach import AddressPolicy
 from service.dispatch.attempt import Attempt, Outcome
 from service.dispatch.coordinates import Place, PlaceError, converted
 from service.dispatch.exchange import Timeouts
@@ -22,6 +21,7 @@ from service.dispatch.line import OnLine
 from service.dispatch.notice import EvidenceAccess, Notice
 from service.dispatch.platforms import WebhookPlatform
 from service.dispatch.webhook import Webhook
+from service.reach import AddressPolicy
 
 
 class WebhookAdapter(OnLine):

@@ -17,11 +17,11 @@ from service.app import create_app
 from service.auth.keys import add_key
 from service.auth.users import add_user
 from service.cameras.counts import LiveCounts
-from service.cameras.reach import AddressPolicy
 from service.cameras.schedule import Shed
 from service.cameras.sink import CameraHealth, FailureKind, SourceState
 from service.context import Service
 from service.live import Pushed, Snapshot
+from service.reach import AddressPolicy
 from service.store.tables import Role, Scope
 from vision.detect.detections import Detections
 from vision.frames.frame import Image

@@ -27,11 +27,11 @@ from sqlalchemy import func, select
 
 from service.cameras.address import parse_address
 from service.cameras.failure import CameraError
-from service.cameras.reach import AddressPolicy
 from service.cameras.states import FailureKind
 from service.cameras.web import Web
 from service.dispatch.destination import Destination
 from service.dispatch.exchange import Exchange, NoAnswerError, Timeouts
+from service.reach import AddressPolicy
 from service.store.tables import AuditRow, Base, CameraRow, Role, Scope
 from vision.errors import ConfigError
 
@@ -345,7 +345,7 @@ def test_no_name_leads_to_a_private_address(
     def resolve(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
         return [(2, 1, 6, "", (address, port)) for address in addresses]
 
-    monkeypatch.setattr("service.cameras.reach.socket.getaddrinfo", resolve)
+    monkeypatch.setattr("service.reach.socket.getaddrinfo", resolve)
     port, asked = inside
     address = parse_address(f"http://camera.example:{port}/snapshot")
     with pytest.raises(CameraError) as refused:

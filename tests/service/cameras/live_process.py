@@ -17,9 +17,9 @@ from live_street import settings
 
 from service.cameras.address import CameraSource, parse_address
 from service.cameras.live import LiveCamera, LiveCameras
-from service.cameras.reach import AddressPolicy
 from service.cameras.sink import CameraHealth, Role
 from service.cameras.supervisor import ReaderSettings
+from service.reach import AddressPolicy
 from vision.files import write_atomically
 from vision.frames.looks import LookPolicy
 from vision.observe.look import Look

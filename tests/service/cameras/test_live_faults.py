@@ -19,9 +19,9 @@ from watched import LOOPBACK, QUICK
 from service.cameras.address import Address, CameraSource, parse_address
 from service.cameras.checkpoint import unpacked
 from service.cameras.live import LiveCamera, LiveCameras
-from service.cameras.reach import AddressPolicy
 from service.cameras.source import Deadlines, Picture, Source
 from service.cameras.states import SourceState
+from service.reach import AddressPolicy
 from vision.detect.detections import Detections
 from vision.errors import ModelError
 from vision.frames.frame import Image, Luma

@@ -22,9 +22,9 @@ from PIL import Image as Pillow
 
 from service.cameras.address import SourceKind, parse_address
 from service.cameras.failure import CameraError
-from service.cameras.reach import AddressPolicy
 from service.cameras.source import Deadlines, Picture, decoded_still, open_source
 from service.cameras.states import FailureKind
+from service.reach import AddressPolicy
 
 POLICY = AddressPolicy(networks=(ip_network("127.0.0.0/8"),))
 QUICK = Deadlines(open_s=2.0, read_s=1.0, keyframe_s=3.0)

@@ -16,9 +16,9 @@ from watched import QUICK, Watched
 
 from service.cameras.address import Address, parse_address
 from service.cameras.failure import CameraError
-from service.cameras.reach import AddressPolicy
 from service.cameras.source import Deadlines, Picture, Source
 from service.cameras.states import FailureKind, SourceState
+from service.reach import AddressPolicy
 from vision.frames.frame import Luma
 
 pytestmark = pytest.mark.slow

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 
-from service.cameras.reach import AddressPolicy
 from service.cameras.sink import CameraHealth
 from service.cameras.source import Deadlines
 from service.cameras.supervisor import ReaderSettings, Supervisor, Taken
+from service.reach import AddressPolicy
 
 LOOPBACK = AddressPolicy(networks=(ip_network("127.0.0.0/8"),), folders=(Path("/"),))
 QUICK = ReaderSettings(

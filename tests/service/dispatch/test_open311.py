@@ -12,7 +12,6 @@ import pytest
 from dispatch_rig import API_KEY, NOW, free_port, listening, notice, open311
 from fastapi import FastAPI, Request, Response
 
-from service.cameras.reach import AddressPolicy
 from service.dispatch.adapters.open311 import (
     Attribute,
     Open311Adapter,
@@ -26,6 +25,7 @@ from service.dispatch.candidate import CaseCamera
 from service.dispatch.notice import EvidenceAccess, Notice
 from service.dispatch.platforms import DispatchSettings, Open311Platform
 from service.evidence.links import Signer
+from service.reach import AddressPolicy
 
 SERVICES_XML = """<?xml version="1.0" encoding="utf-8"?>
 <services>

@@ -16,7 +16,6 @@ from posting import SECRET_TEXT
 from pydantic import ValidationError
 from standardwebhooks.webhooks import Webhook as StandardWebhook
 
-from service.cameras.reach import AddressPolicy
 from service.dispatch.adapters.panorama import PanoramaAdapter, event_body, from_shanghai
 from service.dispatch.adapters.webhook import WebhookAdapter, case_event
 from service.dispatch.attempt import Outcome
@@ -26,6 +25,7 @@ from service.dispatch.notice import EvidenceAccess, Subject
 from service.dispatch.platforms import PanoramaPlatform, WebhookPlatform
 from service.evidence.files import EvidenceFiles
 from service.evidence.links import Signer
+from service.reach import AddressPolicy
 from service.settings import load_settings
 from service.store.tables import Variant
 from vision.errors import ConfigError

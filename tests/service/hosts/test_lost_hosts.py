@@ -14,11 +14,11 @@ from blob_hosts import blob_detectors
 from lost_machines import Machines, until
 from sqlalchemy import select
 
-from service.cameras.reach import AddressPolicy
 from service.hosts.actors import find_hosts
 from service.hosts.cluster import find_coordinator, stop_all
 from service.hosts.host import HostSettings
 from service.hosts.live import HostedCameras
+from service.reach import AddressPolicy
 from service.settings import Duplicates
 from service.store.cameras import add_camera
 from service.store.database import Database

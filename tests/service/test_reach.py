@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cameras.failure import CameraError
-from service.cameras.reach import AddressPolicy
-from service.cameras.states import FailureKind
+from service.reach import AddressPolicy, Obstacle, ReachError
 
 PRIVATE = AddressPolicy(networks=(ip_network("10.20.0.0/16"), ip_network("fd12::/16")))
 ALL = AddressPolicy(networks=(ip_network("0.0.0.0/0"), ip_network("::/0")))
@@ -65,26 +63,26 @@ def test_without_public_hosts_only_named_networks_are_left() -> None:
 
 
 def test_a_name_is_refused_if_one_of_its_addresses_is() -> None:
-    with pytest.raises(CameraError) as refusal:
+    with pytest.raises(ReachError) as refusal:
         PRIVATE.reach("rebound.example", 554, lambda *_: ["8.8.8.8", "127.0.0.1"])
-    assert refusal.value.kind is FailureKind.FORBIDDEN_ADDRESS
+    assert refusal.value.obstacle is Obstacle.FORBIDDEN
     assert PRIVATE.reach("cam.example", 554, lambda *_: ["10.20.0.9"]) == "10.20.0.9"
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "localhost", "0"])
 def test_other_spellings_of_this_machine_are_seen_through(host: str) -> None:
-    with pytest.raises(CameraError) as refusal:
+    with pytest.raises(ReachError) as refusal:
         ALL.reach(host, 80)
-    assert refusal.value.kind in (FailureKind.FORBIDDEN_ADDRESS, FailureKind.UNKNOWN_HOST)
+    assert refusal.value.obstacle in (Obstacle.FORBIDDEN, Obstacle.UNKNOWN_HOST)
 
 
 def test_a_host_without_a_name_is_unknown() -> None:
     def fail(host: str, port: int) -> list[str]:
         raise OSError("no")
 
-    with pytest.raises(CameraError) as failure:
+    with pytest.raises(ReachError) as failure:
         PRIVATE.reach("nowhere.invalid", 554, fail)
-    assert failure.value.kind is FailureKind.UNKNOWN_HOST
+    assert failure.value.obstacle is Obstacle.UNKNOWN_HOST
 
 
 def test_recordings_are_played_from_named_folders_only(tmp_path: Path) -> None:
@@ -97,9 +95,9 @@ def test_recordings_are_played_from_named_folders_only(tmp_path: Path) -> None:
     policy = AddressPolicy(folders=(folder,))
     assert policy.recording(folder / "a.mp4") == folder / "a.mp4"
     for path in (other / "b.mp4", folder / "link.mp4", folder / ".." / "other" / "b.mp4"):
-        with pytest.raises(CameraError) as refusal:
+        with pytest.raises(ReachError) as refusal:
             policy.recording(path)
-        assert refusal.value.kind is FailureKind.FORBIDDEN_ADDRESS
-    with pytest.raises(CameraError) as missing:
+        assert refusal.value.obstacle is Obstacle.FORBIDDEN
+    with pytest.raises(ReachError) as missing:
         policy.recording(folder / "c.mp4")
-    assert missing.value.kind is FailureKind.NOT_FOUND
+    assert missing.value.obstacle is Obstacle.NO_FILE

@@ -1,4 +1,4 @@
-"""Which hosts cameras may be read from.
+"""Which hosts may be reached, to read from cameras and to deliver to platforms.
 
 An operator names addresses, and a stream or a redirect may name further ones; none of them may
 lead to what only this machine can reach. Every name is resolved here, all its addresses are
@@ -14,11 +14,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
-from service.cameras.failure import CameraError
-from service.cameras.states import FailureKind
+from vision.errors import JiexuError
 
 Ip = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -45,6 +45,32 @@ _SPECIAL: tuple[Network, ...] = tuple(
 _EMBEDDING = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 
 
+class Obstacle(StrEnum):
+    """Why something is not reached."""
+
+    FORBIDDEN = "forbidden_address"
+    UNKNOWN_HOST = "unknown_host"
+    NO_FILE = "not_found"
+
+
+class ReachError(JiexuError):
+    """A host or a file may not be reached, or is not there.
+
+    Attributes:
+        obstacle: Why.
+        detail: In words.
+    """
+
+    def __init__(self, obstacle: Obstacle, detail: str) -> None:
+        """Name obstacle and detail."""
+        super().__init__(obstacle, detail)
+        self.obstacle = obstacle
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.obstacle.value}: {self.detail}"
+
+
 @dataclass(frozen=True)
 class AddressPolicy:
     """What may be reached.
@@ -53,11 +79,13 @@ class AddressPolicy:
         networks: Networks that may be reached besides public ones.
         public: Whether public hosts may be reached.
         folders: Folders whose recordings may be played as trial sources.
+        setting: What names the networks, to be told where one is missing.
     """
 
     networks: tuple[Network, ...] = ()
     public: bool = True
     folders: tuple[Path, ...] = ()
+    setting: str = "camera_networks"
 
     def permits(self, ip: Ip) -> bool:
         """Whether a host at this address may be reached."""
@@ -85,19 +113,19 @@ class AddressPolicy:
             The address to connect to.
 
         Raises:
-            CameraError: There is no such host, or one of its addresses may not be reached.
+            ReachError: There is no such host, or one of its addresses may not be reached.
         """
         try:
             found = list((resolve or _resolve)(host, port))
         except (OSError, UnicodeError):
             found = []
         if not found:
-            raise CameraError(FailureKind.UNKNOWN_HOST, "there is no host of that name")
+            raise ReachError(Obstacle.UNKNOWN_HOST, "there is no host of that name")
         for text in found:
             if not self.permits(ip_address(text.partition("%")[0])):
-                raise CameraError(
-                    FailureKind.FORBIDDEN_ADDRESS,
-                    f"{text} may not be reached; the setting camera_networks names what may",
+                raise ReachError(
+                    Obstacle.FORBIDDEN,
+                    f"{text} may not be reached; the setting {self.setting} names what may",
                 )
         return found[0]
 
@@ -105,16 +133,16 @@ class AddressPolicy:
         """The real path of a recording that is played as a trial source.
 
         Raises:
-            CameraError: It does not lie in one of the folders, or is not there.
+            ReachError: It does not lie in one of the folders, or is not there.
         """
         real = path.resolve()
         if not any(real.is_relative_to(folder.resolve()) for folder in self.folders):
-            raise CameraError(
-                FailureKind.FORBIDDEN_ADDRESS,
+            raise ReachError(
+                Obstacle.FORBIDDEN,
                 "this folder may not be read; the setting camera_folders names which may",
             )
         if not real.is_file():
-            raise CameraError(FailureKind.NOT_FOUND, "there is no such file")
+            raise ReachError(Obstacle.NO_FILE, "there is no such file")
         return real
 
 
