@@ -43,7 +43,7 @@ ASIDE = (Stage.EXTENDED, Stage.APPEALED, Stage.EXEMPTED)
 """What is said of a case that stays where it is."""
 
 DETOURS = (Stage.RETURNED, Stage.SUSPENDED, Stage.EXTENDED)
-"""What may come between handling and handled."""
+"""What may come between handling and handled, in turn."""
 
 EXTENSION = timedelta(days=1)
 """So much later is a deadline that is put off."""
@@ -153,6 +153,7 @@ class SandboxPlatform:
         self._chance = chance
         self._decline = decline
         self._detour = detour
+        self._detours = itertools.cycle(DETOURS)
         self._tell = tell
         self._lock = threading.RLock()
         self._cases: dict[str, HeldCase] = {}
@@ -272,7 +273,7 @@ class SandboxPlatform:
         if following is Stage.HANDLED and case.detours < case.rounds:
             case.detours += 1
             if self._chance.random() < self._detour:
-                following = self._chance.choice(DETOURS)
+                following = next(self._detours)
         self._pass(case, following, case.event_id)
         if following is Stage.EXTENDED:
             self._wait(case, case.event_id)

@@ -340,7 +340,7 @@ def test_a_place_that_is_not_known_is_not_guessed(
 
 def test_a_host_that_may_not_be_reached_is_not_asked(served: tuple[Server, str]) -> None:
     one = adapter(served[1])
-    one._exchange._policy = AddressPolicy()
+    one._exchange._policy = AddressPolicy(setting="dispatch.networks")
     attempt = send(one, notice())
     assert attempt.outcome is Outcome.FAILED
     assert "dispatch.networks" in attempt.error
