@@ -316,6 +316,13 @@ class _Run:
             self._derelict = load_classifier(entry)
         return self._derelict
 
+    def _get_ready(self, model: ModelEntry, size: tuple[int, int] | None) -> None:
+        """Load what inspects frames of this width and height, where that is known before."""
+        if size is not None and (model.name, size) not in self._warmed:
+            self._warmed.add((model.name, size))
+            self._engine.warm(self._detector(model), size)
+        self._classifier()
+
     def _job(self, item: ScanInput) -> Job:
         options, notes = self._options, []
         start = None
@@ -332,18 +339,17 @@ class _Run:
         named = (camera.model if camera else None) or options.model
         purposes = [zone.purpose.value for zone in camera.zones] if camera else []
         model = self._registry.model(named) if named else self._registry.model_for(purposes)
+        size = stored_size(item.path) if item.kind == "video" else None
         # Models get ready beside the hashing of the content, which takes as long for a large file.
-        with ThreadPoolExecutor(1, thread_name_prefix="hash") as hashing:
-            content = hashing.submit(content_sha256, item.paths)
-            size = stored_size(item.path) if item.kind == "video" else None
-            if size is not None and (model.name, size) not in self._warmed:
-                self._warmed.add((model.name, size))
-                self._engine.warm(self._detector(model), size)
-            self._classifier()
+        # That is done here, where an interruption ends it at once.
+        with ThreadPoolExecutor(1, thread_name_prefix="load") as loading:
+            ready = loading.submit(self._get_ready, model, size)
+            sha256 = content_sha256(item.paths)
+            ready.result()
         rules = rules_for(site, camera, options.rules, model.thresholds)
         return Job(
             input=item,
-            sha256=content.result(),
+            sha256=sha256,
             camera=camera or Camera(id=item.camera_id),
             model=model,
             rules=rules,
