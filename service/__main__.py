@@ -9,7 +9,7 @@ def main() -> None:
     """Entry point of the distribution.
 
     Nothing of what is imported is garbage, so none is looked for meanwhile, nor among it later:
-    that would be a fifth of the time that the command takes to start.
+    that would take more than a tenth of a second.
     """
     gc.disable()
     from service.cli import main as run

@@ -22,5 +22,4 @@ def switch_off() -> None:
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)
     # OpenVINO and NNCF have no switch, but do without where this package is not to be found.
-    if "openvino_telemetry" not in sys.modules:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from service.store.tables import Variant
 from vision.errors import ConfigError, InputError
+from vision.files import write_atomically
 
 SUFFIXES = {"image/jpeg": ".jpg", "video/mp4": ".mp4"}
 """Media types of evidence, and how the names of their files end."""
@@ -96,7 +96,9 @@ class EvidenceFiles:
         folder = self.local_folder
         with _told():
             if folder is not None:
-                _write(folder / key, data)
+                path = folder / key
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, data, rivals=True)
             else:
                 self._fs.pipe_file(self._path(key), data)
         return key
@@ -186,17 +188,3 @@ def _told() -> Iterator[None]:
         raise
     except Exception as error:
         raise EvidenceStoreError(type(error).__name__) from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file such that a kill leaves it whole or not at all, and others may write it too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with partial.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
 import pytest
+from full_disk import no_file_larger_than
 from openvino import opset13
 
 from vision.cache import CACHE_VARIABLE
@@ -57,12 +57,8 @@ def test_a_damaged_file_is_compiled_anew_and_mended(folder: Path, damage: bytes 
 
 
 def test_a_full_disk_is_done_without_and_left_as_it_was(folder: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
-    try:
+    with no_file_larger_than(10):
         assert doubled(doubling) == [0, 2, 4, 6]
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(folder.iterdir()) == []
 
 

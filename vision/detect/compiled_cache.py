@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import openvino as ov
 from openvino import properties
 
 from vision.cache import cache_folder
+from vision.files import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -97,14 +97,8 @@ def _read(file: Path) -> bytes | None:
 
 
 def _keep(file: Path, content: bytes) -> None:
-    # Several processes may compile the same network at once: each writes a file of its own.
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as partial:
-        written = Path(partial.name)
-    try:
-        written.write_bytes(hashlib.sha256(content).digest() + content)
-        written.replace(file)
-    finally:
-        written.unlink(missing_ok=True)
+    # Several processes may compile the same network at once.
+    write_atomically(file, hashlib.sha256(content).digest() + content, rivals=True)
     kept = sorted(file.parent.glob("*.blob"), key=_used_at, reverse=True)
     for old in kept[KEPT_FILES:]:
         old.unlink(missing_ok=True)

@@ -121,15 +121,17 @@ class _Told:
 
     async def hear(self, types: frozenset[str]) -> None:
         """Something happened: there may be more to review."""
-        # A browser that is away keeps its page for a while; it takes no cases meanwhile.
-        is_there = self._client.has_socket_connection
-        if is_there and types & {CASE_CREATED, CASE_CHANGED, CASE_RELEASED}:
-            async with self._turn:
-                await self._fill(STANDBY)
+        if types & {CASE_CREATED, CASE_CHANGED, CASE_RELEASED}:
+            await self._top_up()
 
     async def look_again(self) -> None:
         """The claim of someone who went away ends by itself, and nothing tells of it."""
-        if self._client.has_socket_connection and not self._desk.held:
+        if not self._desk.held:
+            await self._top_up()
+
+    async def _top_up(self) -> None:
+        # A browser that is away keeps its page for a while; it takes no cases meanwhile.
+        if self._client.has_socket_connection:
             async with self._turn:
                 await self._fill(STANDBY)
 
