@@ -14,7 +14,7 @@ export default {
         <p v-else class="jx-canvas-none">{{ fault || texts.loading }}</p>
         <svg ref="svg" :viewBox="'0 0 ' + width + ' ' + height" preserveAspectRatio="none" role="group"
             :aria-label="texts.picture" tabindex="-1"
-            @pointerdown="down" @pointermove="move" @pointerup="up" @pointercancel="gesture = null"
+            @pointerdown="down" @pointermove="move" @pointerup="up" @pointercancel="let_go"
             @dblclick.prevent="finish" @contextmenu.prevent>
           <g v-for="(zone, index) in placed" :key="index" :style="{ '--zone': zone.colour }"
               :class="{ 'jx-zone-chosen': index === selected, 'jx-zone-faulty': zone.faulty }">
@@ -77,6 +77,7 @@ export default {
     drawing: String,
     marks: Array,
     changed: Boolean,
+    heard: Number,
   },
   emits: ["points", "drawn", "choose", "undo", "redo", "cancel"],
   data() {
@@ -91,6 +92,7 @@ export default {
       active: null,
       gesture: null,
       moved: null,
+      told: 0,
       fresh: [],
       pending: null,
     };
@@ -121,7 +123,7 @@ export default {
   },
   watch: {
     zones() {
-      this.moved = null;
+      this.settle();
     },
     selected() {
       this.active = null;
@@ -214,7 +216,16 @@ export default {
     },
     tell(index, points) {
       this.moved = { index, points };
-      this.$emit("points", { index, points });
+      this.told += 1;
+      this.$emit("points", { index, points, number: this.told });
+    },
+    // An answer to an earlier stroke must not take back a later one that is still on its way.
+    settle() {
+      if (!this.gesture && this.heard === this.told) this.moved = null;
+    },
+    let_go() {
+      this.gesture = null;
+      this.settle();
     },
     down(event) {
       if (event.button) return;
@@ -226,7 +237,7 @@ export default {
         points.splice(at, 0, this.at(event));
         this.moved = { index: this.selected, points };
         this.active = at;
-        this.begin(event, "point", at);
+        this.begin(event, "point", at, true);
       } else if (this.chosen && point !== undefined) {
         this.active = Number(point);
         this.begin(event, "point", Number(point));
@@ -238,14 +249,14 @@ export default {
         this.$emit("choose", null);
       }
     },
-    begin(event, what, point) {
+    begin(event, what, point, inserted = false) {
       this.gesture = {
         what,
         point,
         from: this.at(event),
         px: [event.clientX, event.clientY],
         points: this.chosen.points.map((one) => one.slice()),
-        inserted: this.moved !== null,
+        inserted,
         isDrag: false,
       };
       this.$refs.svg.setPointerCapture(event.pointerId);
@@ -271,8 +282,8 @@ export default {
         return;
       }
       const gesture = this.gesture;
-      this.gesture = null;
       if (gesture && (gesture.isDrag || gesture.inserted)) this.tell(this.selected, this.moved.points);
+      this.let_go();
     },
     add(event) {
       const point = this.at(event);

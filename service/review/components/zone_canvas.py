@@ -44,8 +44,10 @@ class ZoneCanvas(ui.element, component="zone_canvas.js"):
         self._props["texts"] = dict(texts)
         self._props["snapshot"] = snapshot
         self._props["timezone"] = timezone
+        self._props["heard"] = 0
 
         def points(event: events.GenericEventArguments) -> None:
+            self._props["heard"] = int(event.args["number"])
             on_points(int(event.args["index"]), _points(event.args["points"]))
 
         def drawn(event: events.GenericEventArguments) -> None:

@@ -114,6 +114,22 @@ def test_everything_can_be_done_by_keyboard(editor: Page, pages: ServedPages) ->
     assert zone.points[0] == (0.25, 0.495)
 
 
+def test_no_stroke_of_many_in_a_row_is_lost(editor: Page, pages: ServedPages) -> None:
+    choose_purpose(editor, "Footway")
+    editor.get_by_role("button", name="Put one in the middle").press("Enter")
+    point = editor.locator("[data-point='0']")
+    point.focus()
+    for _ in range(5):
+        for _ in range(8):
+            editor.keyboard.press("ArrowUp", delay=1)
+            editor.keyboard.press("ArrowLeft")
+        editor.wait_for_timeout(20)
+    expect(point).to_have_attribute("aria-label", "Point 1: 15 %, 15 %")
+    editor.get_by_role("button", name="Save").press("Enter")
+    expect(editor.get_by_text("hold from now on")).to_be_visible()
+    assert stored(editor, pages).zones[1].points[0] == (0.15, 0.15)
+
+
 def test_a_zone_is_drawn_and_a_point_moved_by_touch(chromium: Browser, pages: ServedPages) -> None:
     with pages.database.write() as session:
         add_camera(session, Camera(id="tablet"), datetime.now(UTC), enabled=False)
