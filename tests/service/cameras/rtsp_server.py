@@ -7,6 +7,7 @@ A clip is a file of access units, each after its length in four bytes; it is ser
 """
 
 import argparse
+import os
 import struct
 import sys
 from pathlib import Path
@@ -95,19 +96,29 @@ def main():
     server.attach(None)
     loop = GLib.MainLoop()
 
-    def command(channel, condition):
-        line = sys.stdin.readline()
-        if not line:
-            loop.quit()
-            return False
+    def obey(line):
         word, path, *other = line.split()
         if word == "show":
             factories[path].units = clips[other[0]]
         else:
             factories[path].stalled = word == "stall"
+
+    pending = bytearray()
+
+    def read(channel, condition):
+        # Not a line at a time: of several, those kept in a buffer would wake nobody.
+        heard = os.read(sys.stdin.fileno(), 65536)
+        if not heard:
+            loop.quit()
+            return False
+        pending.extend(heard)
+        *lines, rest = pending.split(b"\n")
+        pending[:] = rest
+        for line in lines:
+            obey(line.decode())
         return True
 
-    GLib.io_add_watch(sys.stdin, GLib.IO_IN | GLib.IO_HUP, command)
+    GLib.io_add_watch(sys.stdin, GLib.IO_IN | GLib.IO_HUP, read)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     loop.run()
