@@ -95,13 +95,10 @@ def detector(plan: Plan, results: Results) -> None:
 def judging(plan: Plan, results: Results) -> None:
     """Judging a camera-day, the hard case in which every look brings something new."""
     count = plan.of(4320, 1080)
-    days_s = []
-    for _ in range(plan.runs):
-        judge, looks = judging_cost.new_judge(), list(judging_cost.camera_day(count, 20))
-        began = time.process_time()
-        for look in looks:
-            judge.look(look)
-        days_s.append((time.process_time() - began) / count * DAY_LOOKS)
+    days_s = [
+        judging_cost.cost_of(judging_cost.new_judge(), judging_cost.camera_day(count, 20)).day_s
+        for _ in range(plan.runs)
+    ]
     results.figures.append(
         Figure(
             "judging",

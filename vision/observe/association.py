@@ -184,7 +184,7 @@ def doubles(a: Box, b: Box, shared: float, merge_iou: float) -> bool:
 
 
 def touching(places: Sequence[Box], found: Sequence[Candidate]) -> list[Touch]:
-    """Places and candidates that overlap, by place and candidate."""
+    """Places and candidates that overlap, by place, the candidates of one from left to right."""
     if not places or not found:
         return []
     from_left = sorted([one.box + (c,) for c, one in enumerate(found)])  # noqa: RUF005 - costs half
@@ -193,15 +193,12 @@ def touching(places: Sequence[Box], found: Sequence[Candidate]) -> list[Touch]:
     touches: list[Touch] = []
     add = touches.append
     for p, (px1, py1, px2, py2) in enumerate(places):
-        begin = len(touches)
         first, last = bisect_left(lefts, px1 - widest), bisect_left(lefts, px2)
         for x1, y1, x2, y2, c in from_left[first:last]:
             if px1 < x2 and y1 < py2 and py1 < y2:
                 width = (px2 if px2 < x2 else x2) - (px1 if px1 > x1 else x1)
                 height = (py2 if py2 < y2 else y2) - (py1 if py1 > y1 else y1)
                 add((p, c, width * height))
-        if len(touches) - begin > 1:
-            touches[begin:] = sorted(touches[begin:])
     return touches
 
 

@@ -65,6 +65,9 @@ class SightingMemory:
         self._judged = False
         self._pauses: deque[int] = deque(maxlen=_PAUSES)
         self._swap_after_us = microseconds(self.settings.swap_after_s)
+        # Of two boxes whose edges lie no further apart, one may be smaller by two such shares.
+        least_iou = (1 - 2 * self.settings.steady_share) ** 2
+        self._steady_is_near = least_iou >= self.settings.moved_iou
 
     def update(self, look: Look) -> tuple[Snapshot, ...]:
         """Take in a look, as :meth:`take_in` does.
@@ -352,9 +355,10 @@ class SightingMemory:
             return False
         recent = [*place.recent, box][-settings.recent_looks :]
         middle = median_box(recent)
-        return place.is_steady(middle, settings.steady_share) and (
-            len(recent) < 3 or iou(middle, anchor) >= settings.moved_iou
-        )
+        if not place.is_steady(middle, settings.steady_share):
+            return False
+        is_near = self._steady_is_near and anchor is place.box
+        return is_near or len(recent) < 3 or iou(middle, anchor) >= settings.moved_iou
 
     def _aim(self, place: Place, candidate: Candidate, covered: float) -> _Aim:
         """How the detection that a place was matched to lies on it."""

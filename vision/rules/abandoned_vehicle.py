@@ -213,16 +213,15 @@ class AbandonedVehicle(StandingRule):
         return known.signs
 
     def _keep_signs(self, sighting: Sighting, signs: Signs, look: Look) -> None:
-        """Keep the signs of a standing vehicle that does not look derelict.
+        """Keep the signs of a standing vehicle where only time can tell more of it.
 
-        Only time can tell more of it, or another box, or other votes and scores.
+        Or another box, or other votes and scores, which are asked for at each look.
         """
         until_s = sighting.first_seen_s + self._unmoved_s - _MARGIN_S
         if (
             self._has_windows
             or look.time_s >= until_s
-            or not _DERELICT.isdisjoint(sighting.class_share)
-            or 0 < self._derelict(sighting) >= self._settings.derelict_share
+            or self._may_look_otherwise(sighting, signs, look)
             or (not signs and (sighting.id in self._held or self._strict.drawn(sighting, look)))
         ):
             return
@@ -231,6 +230,16 @@ class AbandonedVehicle(StandingRule):
         self._known[sighting.id] = _Known(
             sighting.box, until_s, len(sighting.class_share), sighting.derelict_looks, signs
         )
+
+    def _may_look_otherwise(self, sighting: Sighting, signs: Signs, look: Look) -> bool:
+        """Whether a vehicle with some sign of decay may come to look derelict, or no more so."""
+        share = sighting.class_share
+        if _DERELICT.isdisjoint(share):
+            return 0 < self._derelict(sighting) >= self._settings.derelict_share
+        # Votes for one class alone stay what they are.
+        if len(share) > 1 or not signs or signs[0][0] != "derelict_look":
+            return True
+        return bool(self._strict.drawn(sighting, look)) and signs[-1][0] != "no_stopping"
 
     def _is_new(self, sighting: Sighting, look: Look) -> bool:
         return (

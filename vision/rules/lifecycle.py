@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from vision.observe.boxes import area, as_array, intersections, iou, scaled
 from vision.observe.families import FLAT
@@ -86,6 +86,8 @@ class _Case:
         clear_s: Seconds of clear view in which its place has been in order.
         clear_looks: Looks of them.
         before: Ledger of what its thing was known as before it was lost and found again.
+        latest: The last finding, if its look saw the thing. What stands is found in every look and
+            changes nothing but three numbers: those are entered when somebody asks (:meth:`now`).
     """
 
     violation: Violation
@@ -98,6 +100,15 @@ class _Case:
     clear_s: float = 0.0
     clear_looks: int = 0
     before: Dwell = field(default_factory=Dwell)
+    latest: Annotated[Finding | None, Field(exclude=True)] = None
+
+    def now(self) -> Violation:
+        """The violation with what the latest finding says."""
+        latest = self.latest
+        if latest is not None:
+            self.latest = None
+            self.violation = self.violation.but(**_went_on(self, latest))
+        return self.violation
 
 
 @dataclass(frozen=True)
@@ -214,7 +225,7 @@ class Lives:
                 # Nobody will ever see that place again: it stays as it was, without an end.
                 del self._cases[case_key]
                 if case.raised:
-                    self._over.append(case.violation)
+                    self._over.append(case.now())
                 continue
             if case.lost and _is_empty(case, look):
                 self._clear(case, look)
@@ -229,7 +240,7 @@ class Lives:
     def violations(self) -> list[Violation]:
         """Violations raised so far, ordered by ``noticed_s``, then kind, zone and key."""
         return sorted(
-            [*self._over, *(case.violation for case in self._cases.values() if case.raised)],
+            [*self._over, *(case.now() for case in self._cases.values() if case.raised)],
             key=lambda one: (one.noticed_s, one.kind, one.zone_id, one.key),
         )
 
@@ -253,6 +264,8 @@ class Lives:
 
     def state(self) -> dict[str, Any]:
         """All but the events not yet taken, in plain types that go through JSON."""
+        for case in self._cases.values():
+            case.now()
         cases = [(kind, key, case) for (kind, key), case in self._cases.items()]
         state = _State(cases, self._over, self._past, self._last_s)
         plain: dict[str, Any] = _STATE.dump_python(state, mode="json")
@@ -330,7 +343,7 @@ class Lives:
             ):
                 del self._cases[other_key]
                 case.lost = False
-                case.before = _until_found(case.violation, finding)
+                case.before = _until_found(case.now(), finding)
                 return case
         return None
 
@@ -351,13 +364,12 @@ class Lives:
 
     def _continue(self, case: _Case, finding: Finding, look: Look) -> None:
         case.clear_s, case.clear_looks = 0.0, 0
+        if _says_nothing_new(case, finding, look):
+            case.latest = finding
+            return
+        known = case.now()
         case.place, case.pose = _fractions(finding.box, look), look.pose
-        known = case.violation
-        better = finding.confidence > known.confidence and finding.last_seen_s == look.time_s
-        changes: dict[str, Any] = {
-            "last_seen_s": max(known.last_seen_s, finding.last_seen_s),
-            "looks_seen": max(known.looks_seen, finding.looks_seen),
-        }
+        changes = _went_on(case, finding)
         if finding.signs != known.signs:
             changes["signs"] = _joined(known.signs, finding.signs)
         if finding.class_names != known.class_names:
@@ -366,23 +378,23 @@ class Lives:
             changes["basis"] = finding.basis
         if known.permit_id is None:
             changes["permit_id"] = finding.permit_id
-        if finding.dwell is not None and finding.last_seen_s >= look.time_s:
-            before = case.before
-            changes["dwell"] = before.and_then(finding.dwell) if any(before) else finding.dwell
-        if better:
+        seen = finding.last_seen_s >= look.time_s
+        if not seen:
+            del changes["dwell"]
+        elif finding.confidence > known.confidence:
             changes |= {
                 "box": self._in_frame(finding.box),
                 "confidence": finding.confidence,
                 "best_s": look.time_s,
             }
         case.violation = known.but(**changes)
+        case.latest = finding if seen else None
 
     def _relieve(self, case_key: tuple[str, str], finding: Finding, look: Look) -> None:
         case = self._cases[case_key]
         if finding.relief is Relief.PERMITTED:
-            case.violation = case.violation.but(
-                last_seen_s=max(case.violation.last_seen_s, finding.last_seen_s)
-            )
+            known = case.now()
+            case.violation = known.but(last_seen_s=max(known.last_seen_s, finding.last_seen_s))
             self._end(case_key, look, "permitted", min(finding.since_s, look.time_s))
         elif finding.relief is Relief.OVER:
             self._end(case_key, look, "gone")
@@ -427,7 +439,7 @@ class Lives:
 
     def _tell(self, step: Step, case: _Case, look: Look) -> None:
         case.told_s = look.time_s
-        self._events.append(LifeEvent(step, look.time_s, look.timestamp, case.violation))
+        self._events.append(LifeEvent(step, look.time_s, look.timestamp, case.now()))
 
     def _verify(self, case: _Case, *, seen: bool) -> None:
         verification: Verification = "still_there" if seen else "cannot_see"
@@ -449,7 +461,7 @@ class Lives:
         case = self._cases.pop(case_key)
         if not case.raised:
             return False
-        known = case.violation
+        known = case.now()
         end_s = known.last_seen_s if at_s is None else max(at_s, known.start_s)
         case.violation = known.but(
             end_s=end_s,
@@ -474,9 +486,42 @@ class Lives:
 
     def _forget(self, look: Look) -> None:
         """Forget what is over for longer than anything can recur."""
-        if self._past:
-            oldest = look.timestamp - timedelta(days=366)
-            self._past = [past for past in self._past if past.ended_at >= oldest]
+        while self._past and look.timestamp - self._past[0].ended_at > _NEVER_AFTER:
+            del self._past[0]
+
+
+_NEVER_AFTER = timedelta(days=366)
+"""Nothing recurs so long after it was over."""
+
+
+def _went_on(case: _Case, finding: Finding) -> dict[str, Any]:
+    """What a finding changes of a violation that just goes on."""
+    known, dwell = case.violation, finding.dwell
+    if dwell is None:
+        dwell = known.dwell
+    elif any(case.before):
+        dwell = case.before.and_then(dwell)
+    return {
+        "last_seen_s": max(known.last_seen_s, finding.last_seen_s),
+        "looks_seen": max(known.looks_seen, finding.looks_seen),
+        "dwell": dwell,
+    }
+
+
+def _says_nothing_new(case: _Case, finding: Finding, look: Look) -> bool:
+    """Whether a finding says but that the thing of the last one is still there."""
+    latest = case.latest
+    return (
+        latest is not None
+        and finding.box is latest.box
+        and finding.last_seen_s >= look.time_s
+        and finding.confidence <= case.violation.confidence
+        and case.pose == look.pose
+        and finding.signs == latest.signs
+        and finding.class_names == latest.class_names
+        and finding.basis == latest.basis
+        and finding.permit_id == latest.permit_id
+    )
 
 
 def _until_found(lost: Violation, finding: Finding) -> Dwell:
