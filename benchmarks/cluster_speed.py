@@ -1,10 +1,11 @@
-"""A scan on a cluster of two processes beside a scan in one process, of the same recording.
+"""A scan on a cluster of two processes beside a scan in one process, of the same recordings.
 
-    python -m benchmarks.cluster_speed RECORDING [--every 2] [--runs 3] [--scaling]
+    python -m benchmarks.cluster_speed RECORDING... [--every 2] [--runs 3] [--scaling]
 
-Runs alternate, so that whatever else the machine does falls on both. What is timed is the scan as
-``run.json`` tells it, without the start of the cluster and the loading of models, which a long
-recording does not feel. Ratios come first; violations must be the same byte for byte.
+Runs alternate, so that whatever else the machine does falls on both. What is timed of one recording
+is its scan as ``run.json`` tells it, without the start of the cluster and the loading of models,
+which a long recording does not feel; of several, which are under way together, the whole run, start
+and all. Ratios come first; violations must be the same byte for byte.
 
 ``--scaling`` adds both on one core alone: how much faster two workers on two cores are than one
 worker on one, conductor and Ray's own processes on the same cores.
@@ -50,22 +51,23 @@ ON_ONE_CORE = {
 }
 
 
-def scan_s(recording: Path, out: Path, setting: Setting, pace: Sequence[str]) -> float:
-    """Scan, and tell how many seconds the recording took."""
-    command = [sys.executable, "-m", "service", "scan", str(recording), "--out", str(out)]
+def scan_s(recordings: Sequence[Path], out: Path, setting: Setting, pace: Sequence[str]) -> float:
+    """Scan, and tell how many seconds it took."""
+    command = [sys.executable, "-m", "service", "scan", *map(str, recordings), "--out", str(out)]
     cores = sorted(os.sched_getaffinity(0))[: setting.cores]
     pinned = ["taskset", "--cpu-list", ",".join(map(str, cores))]
     subprocess.run(
         [*pinned, *command, *setting.engine, *pace], check=True, stdout=subprocess.DEVNULL
     )
-    (report,) = json.loads((out / "run.json").read_text())["inputs"]
-    return float(report["wall_s"])
+    run = json.loads((out / "run.json").read_text())
+    timed = run["inputs"][0] if len(recordings) == 1 else run["totals"]
+    return float(timed["wall_s"])
 
 
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recording", type=Path)
+    parser.add_argument("recordings", type=Path, nargs="+")
     parser.add_argument("--every", type=float, help="fixed pace; adaptive without it")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--scaling", action="store_true", help="also on one core alone")
@@ -78,7 +80,7 @@ def main() -> None:
         for run in range(given.runs):
             for number, (name, setting) in enumerate(settings.items()):
                 out = Path(folder) / f"{number}-{run}"
-                taken[name].append(scan_s(given.recording, out, setting, pace))
+                taken[name].append(scan_s(given.recordings, out, setting, pace))
                 found.add((out / "violations.jsonl").read_bytes())
     _compare("speed of the cluster over one process", taken[PROCESS_TWO], taken[TWO_WORKERS])
     if given.scaling:

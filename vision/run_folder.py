@@ -12,6 +12,9 @@ from typing import Any
 from vision.errors import ConfigError
 from vision.files import write_atomically
 
+RESULT = "result.json"
+"""File of what came of an input, in its folder; it is written last."""
+
 
 class RunFolder:
     """Names of what lies in a run folder.
@@ -66,13 +69,11 @@ class RunFolder:
     def read_result(self, key: str) -> dict[str, Any] | None:
         """Result of a finished input, ``None`` if it is not finished."""
         try:
-            result: dict[str, Any] = json.loads((self.input(key) / "result.json").read_text())
+            result: dict[str, Any] = json.loads((self.input(key) / RESULT).read_text())
         except FileNotFoundError:
             return None
         return result
 
     def write_result(self, key: str, result: Mapping[str, Any]) -> None:
         """Mark an input as finished."""
-        write_atomically(
-            self.input(key) / "result.json", json.dumps(result, ensure_ascii=False, indent=1)
-        )
+        write_atomically(self.input(key) / RESULT, json.dumps(result, ensure_ascii=False, indent=1))

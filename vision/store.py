@@ -80,7 +80,7 @@ def local_copy(url: str) -> Path:
     except Exception as error:
         raise InputError(f"{url}: cannot be read: {_words(error)}") from error
     name = hashlib.sha256(f"{url}\0{content}".encode()).hexdigest()[:16]
-    folder = _scratch() / "in" / name
+    folder = scratch_folder() / "in" / name
     folder.mkdir(parents=True, exist_ok=True)
     copy = _under(folder, path)
     with (folder / ".lock").open("w") as lock:
@@ -98,7 +98,7 @@ def local_copy(url: str) -> Path:
 
 def drop_copy(copy: Path) -> None:
     """Remove what :func:`local_copy` made, once nobody reads it any more."""
-    inputs = _scratch() / "in"
+    inputs = scratch_folder() / "in"
     if copy.is_relative_to(inputs):
         shutil.rmtree(inputs / copy.relative_to(inputs).parts[0], ignore_errors=True)
 
@@ -154,7 +154,7 @@ class _KeptFolder:
         self._url = url.rstrip("/")
         self._system, self._path = _opened(self._url)
         name = hashlib.sha256(self._url.encode()).hexdigest()[:16]
-        self.folder = _scratch() / "out" / name
+        self.folder = scratch_folder() / "out" / name
         self._pushed: dict[str, tuple[int, int]] = {}
 
     @contextmanager
@@ -224,7 +224,7 @@ class _KeptFolder:
         return found
 
 
-def _scratch() -> Path:
+def scratch_folder() -> Path:
     """Where copies lie: ``JIEXU_SCRATCH``, else a folder of this user for temporary files."""
     named = os.environ.get("JIEXU_SCRATCH")
     folder = Path(named) if named else Path(tempfile.gettempdir()) / f"jiexu-{os.getuid()}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import fsspec
 import psutil
 import pytest
@@ -62,6 +63,22 @@ def on_cluster(
         progress or Quiet(),
         engine=cluster_engine(ClusterOptions(address=cluster.address, workers=2)),
     )
+
+
+@pytest.fixture(scope="module")
+def several(street: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three recordings of the camera: the clip, and two of its beginning."""
+    folder = tmp_path_factory.mktemp("several")
+    (clip,) = (street / "clips").glob("*.mp4")
+    for name, until_s in (("first", SECONDS), ("second", 26.0), ("third", 22.0)):
+        (folder / name).mkdir()
+        with av.open(str(clip)) as source, av.open(str(folder / name / clip.name), "w") as target:
+            stream = target.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.dts is not None and packet.pts * packet.time_base < until_s:
+                    packet.stream = stream
+                    target.mux(packet)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +168,30 @@ def test_a_scan_that_was_stopped_goes_on(
     ).interrupted
     assert second.times[0] >= first.times[-1]
     assert_same(tmp_path / "run", local[2.0])
+
+
+def test_as_many_recordings_as_workers_are_scanned_whole_and_the_rest_in_segments(
+    cluster: Any, street: Path, several: Path, tmp_path: Path
+) -> None:
+    """One is lost on the way, and the run is stopped and goes on: what comes of it is the same."""
+    inputs = str(several)
+    expected = tmp_path / "local"
+    run_scan([inputs], expected, options(street, 0.5), load_registry(), Quiet())
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    first = Meddler(4.0, stop)
+    run = tmp_path / "run"
+    assert on_cluster(cluster, street, run, every_s=0.5, progress=first, inputs=inputs).interrupted
+    assert list((run / "inputs").rglob("position.npz")), "what was seen came home"
+
+    second = Meddler(first.times[-1], lambda: os.kill(actors("Worker")[0].pid, signal.SIGKILL))
+    result = on_cluster(cluster, street, run, every_s=0.5, progress=second, inputs=inputs)
+    assert not result.failed
+    assert second.times[0] >= first.times[-1], "it went on where it was"
+    assert json.loads((run / "run.json").read_text())["engine"]["calls_repeated"] >= 1
+    assert_same(run, expected)
 
 
 def test_a_cluster_finds_what_one_process_finds_also_from_a_store_and_into_it(

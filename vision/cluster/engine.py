@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from vision.cluster.conductor import Conductor, Heard, Task
+from vision.cluster.at_work import ASK_EVERY_S, AtWork
+from vision.cluster.conductor import Conductor, Task
 from vision.cluster.detector import ClusterDetector
+from vision.cluster.listening import LISTENING, Heard
 from vision.cluster.options import ClusterOptions
 from vision.cluster.parcels import Loaded, Model
 from vision.cluster.pool import GROUPS, INSPECTING, ClusterError
+from vision.cluster.solo import Solo
+from vision.cluster.soloists import Soloists
 from vision.cluster.worker import Worker
 from vision.detect.detector import Detector
 from vision.detect.registry import ModelEntry
@@ -35,16 +39,12 @@ WORKERS_A_CONDUCTOR = 4
 BEGUN_A_CONDUCTOR = 4
 """Inputs begun to each conductor, so that none waits behind a long recording."""
 
+WAITING = 2
+"""Inputs begun beyond those that workers scan whole."""
+
 START_S = 300.0
 """So long the first worker may take to start."""
 
-STOP_S = 30.0
-"""So long a conductor may take to leave its recording."""
-
-LISTENING = "listening"
-"""Thread of a conductor that answers while it works."""
-
-ASK_EVERY_S = 0.25
 CONDUCTOR_LOSSES = 4
 
 
@@ -67,10 +67,11 @@ class ClusterEngine:
             conductors = min(-(-count // WORKERS_A_CONDUCTOR), os.cpu_count() or 1)
             self._share = -(-count // conductors)
             self._conductors = _Conductors(self._workers, conductors)
+            self._soloists = Soloists(self._workers)
         except BaseException:
             ray.shutdown()
             raise
-        self.at_once = BEGUN_A_CONDUCTOR * conductors
+        self.at_once = max(BEGUN_A_CONDUCTOR * conductors, count + WAITING)
 
     def detector(self, entry: ModelEntry, runtime: str | None) -> Detector:
         """See :meth:`vision.engine.Engine.detector`; all workers must load the same model.
@@ -104,20 +105,29 @@ class ClusterEngine:
         """See :meth:`vision.engine.Engine.begin`."""
         detector = work.detector
         assert isinstance(detector, ClusterDetector)
-        task = Task(
-            work.job,
-            work.key,
-            folder.root.absolute(),
-            detector.model,
-            detector.loaded,
-            work.classifier_entry,
-            self._share,
-        )
-        under_way = self._conductors.scan(task)
+        root = folder.root.absolute()
+        under_way: Future[Result]
+        listen: Callable[[str], Heard | None]
+        if is_scanned_whole(work.number, work.of, len(self._workers)):
+            solo = Solo(
+                work.job, work.key, root, _this_node(), detector.model, work.classifier_entry
+            )
+            under_way, listen = self._soloists.scan(solo), self._soloists.heard
+        else:
+            task = Task(
+                work.job,
+                work.key,
+                root,
+                detector.model,
+                detector.loaded,
+                work.classifier_entry,
+                self._share,
+            )
+            under_way, listen = self._conductors.scan(task), self._conductors.heard
 
         def result() -> Result:
             progress.input_started(work.job.input.name, work.number, work.of)
-            return self._await(task, under_way, progress)
+            return _awaited(under_way, partial(listen, work.key), progress)
 
         return result
 
@@ -129,26 +139,18 @@ class ClusterEngine:
             "worker_cpus": self._options.worker_cpus,
             "worker_gpus": self._options.worker_gpus,
             "conductors": len(self._conductors),
-            "calls_repeated": self._conductors.lost,
+            "calls_repeated": self._conductors.lost + self._soloists.lost,
         }
 
     def close(self) -> None:
         """See :meth:`vision.engine.Engine.close`; the cluster itself lives on if it was joined."""
+        closing = threading.Thread(target=self._soloists.close)
+        closing.start()
         self._conductors.close()
+        closing.join()
         for worker in self._workers:
             ray.kill(worker)
         ray.shutdown()
-
-    def _await(self, task: Task, under_way: Future[Result], progress: Progress) -> Result:
-        told = False
-        while not wait([under_way], timeout=ASK_EVERY_S).done:
-            heard = self._conductors.heard(task.key)
-            if heard is not None and heard.duration_s is not None and not told:
-                progress.opened(heard.duration_s)
-                told = True
-            if heard is not None and heard.time_s:
-                progress.looked(heard.time_s, heard.violations)
-        return under_way.result()
 
     def _start_workers(self) -> list[Any]:
         options = self._options
@@ -179,6 +181,35 @@ class ClusterEngine:
                 "say fewer with --workers"
             )
         return workers
+
+
+def is_scanned_whole(number: int, of: int, workers: int) -> bool:
+    """Whether a recording is scanned whole by one worker, which costs less than cutting it up.
+
+    As many are as give every worker the same number of them; the rest are cut into segments, which
+    all workers share.
+
+    Args:
+        number: Its place among the inputs, from 1.
+        of: Number of inputs.
+        workers: Number of workers.
+    """
+    return number <= of - of % workers
+
+
+def _awaited(
+    under_way: Future[Result], listen: Callable[[], Heard | None], progress: Progress
+) -> Result:
+    """The result of a recording; meanwhile it is told how far that has come."""
+    told = False
+    while not wait([under_way], timeout=ASK_EVERY_S).done:
+        heard = listen()
+        if heard is not None and heard.duration_s is not None and not told:
+            progress.opened(heard.duration_s)
+            told = True
+        if heard is not None and heard.time_s:
+            progress.looked(heard.time_s, heard.violations)
+    return under_way.result()
 
 
 def _join(options: ClusterOptions) -> None:
@@ -219,10 +250,8 @@ class _Conductors:
         self.lost = 0
         self._workers = workers
         self._count = count
-        self._at_work: dict[str, Any] = {}
+        self._at_work = AtWork()
         self._idle = [self._start() for _ in range(count)]
-        self._lock = threading.Lock()
-        self._closing = False
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="conductor")
 
     def __len__(self) -> int:
@@ -234,47 +263,28 @@ class _Conductors:
 
     def heard(self, key: str) -> Heard | None:
         """How far a recording has come; ``None`` if it is not under way or cannot be asked."""
-        with self._lock:
-            conductor = self._at_work.get(key)
-        if conductor is None:
-            return None
-        ready, _ = ray.wait(
-            [conductor.heard.options(concurrency_group=LISTENING).remote()], timeout=ASK_EVERY_S
-        )
-        try:
-            heard: Heard | None = ray.get(ready[0]) if ready else None
-        except RayActorError:
-            return None
+        heard = self._at_work.heard(key)
         if heard is not None:
             self.lost = max(self.lost, heard.lost)
         return heard
 
     def close(self) -> None:
         """Stop what is under way, and end the conductors."""
-        with self._lock:
-            self._closing = True
-            at_work = list(self._at_work.values())
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for conductor in at_work:
-            conductor.stop.options(concurrency_group=LISTENING).remote()
-        waited_s = 0.0
-        while self._at_work and waited_s < STOP_S:
-            time.sleep(ASK_EVERY_S)
-            waited_s += ASK_EVERY_S
-        for conductor in [*self._idle, *self._at_work.values()]:
+        left = self._at_work.stop()
+        for conductor in [*self._idle, *left]:
             ray.kill(conductor)
 
     def _scan(self, task: Task) -> Result:
         for _ in range(CONDUCTOR_LOSSES):
-            with self._lock:
-                conductor = self._idle.pop()
-                self._at_work[task.key] = conductor
+            conductor = self._idle.pop()
             try:
-                result = ray.get(conductor.scan.remote(task))
+                with self._at_work.on(task.key, conductor):
+                    result = ray.get(conductor.scan.remote(task))
             except RayTaskError as error:
                 raise error.cause from error
             except RayActorError as error:
-                if self._closing:
+                if self._at_work.closing:
                     raise KeyboardInterrupt from error
                 log.warning("conductor lost: %s", error)
                 conductor = self._start()
@@ -283,14 +293,17 @@ class _Conductors:
                     raise KeyboardInterrupt
                 return dict(result)
             finally:
-                with self._lock:
-                    del self._at_work[task.key]
-                    self._idle.append(conductor)
+                self._idle.append(conductor)
         raise ClusterError(
             f"{task.job.input.name}: {CONDUCTOR_LOSSES} conductors were lost over it"
         )
 
     def _start(self) -> Any:
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        here = NodeAffinitySchedulingStrategy(_this_node(), soft=False)
         made = ray.remote(num_cpus=0, concurrency_groups={LISTENING: 1})(Conductor)
         return made.options(scheduling_strategy=here).remote(self._workers)
+
+
+def _this_node() -> str:
+    node: str = ray.get_runtime_context().get_node_id()
+    return node

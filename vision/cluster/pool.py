@@ -13,16 +13,17 @@ from typing import Any, TypeVar
 
 from ray.exceptions import ObjectLostError, RayActorError, RayTaskError, WorkerCrashedError
 
+from vision.cluster.listening import LISTENING
 from vision.errors import JiexuError
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-READING, INSPECTING = "reading", "inspecting"
-"""Threads of a worker: what inspects never waits for what reads."""
+READING, INSPECTING, SCANNING = "reading", "inspecting", "scanning"
+"""Threads of a worker: what inspects never waits for what reads, nor for a whole recording."""
 
-GROUPS = {READING: 1, INSPECTING: 1}
+GROUPS = {READING: 1, INSPECTING: 1, SCANNING: 1, LISTENING: 1}
 
 LOSSES = 8
 """A call whose worker was lost so many times is given up: it may be what kills them."""
@@ -37,7 +38,7 @@ SILENT_S = 20.0
 """A worker that does not answer that for so long is taken for lost: Ray keeps calls to one that it
 cannot place again for ever."""
 
-_LOST = (RayActorError, WorkerCrashedError, ObjectLostError)
+LOST = (RayActorError, WorkerCrashedError, ObjectLostError)
 
 
 class ClusterError(JiexuError):
@@ -175,7 +176,7 @@ class WorkerPool:
             mine = call in self._under_way[worker]
             self._under_way[worker].discard(call)
             error = reply.exception()
-            lost = isinstance(error, _LOST)
+            lost = isinstance(error, LOST)
             if call.future.done() or (lost and not mine):
                 return
             if not lost:
@@ -203,7 +204,7 @@ class WorkerPool:
         while not self._closed.wait(ASK_EVERY_S):
             try:
                 self._handles[worker].is_up.remote().future().result(timeout=SILENT_S)
-            except (*_LOST, TimeoutError):
+            except (*LOST, TimeoutError):
                 self._lose(worker)
                 self._give_up()
             else:

@@ -1,5 +1,7 @@
 """A worker: decodes looks, keeps their pictures, and inspects those that it is asked to.
 
+Or it scans recordings whole, where there are enough of them to keep all workers busy.
+
 Every method says all that it needs, so a worker that has just been started again, or another one,
 answers as the lost one would have; what was kept only spares decoding again.
 """
@@ -14,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import ray
 
+from vision.cluster.listening import Heard, Listeners
 from vision.cluster.parcels import AstrayError, Clip, Loaded, Model, Seen, Wanted, seen
+from vision.cluster.solo import Played, Solo, play
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.engine import inspect_blank
@@ -61,6 +66,7 @@ class Worker:
         self._kept_lock = threading.Lock()
         self._reading = threading.Lock()
         self._loading = threading.Lock()
+        self._listeners = Listeners()
 
     def is_up(self) -> bool:
         """Answers as long as the worker lives."""
@@ -152,6 +158,25 @@ class Worker:
             ModelError: The model fails.
         """
         return self._detector(model).submit(image, size).result()
+
+    def scan(self, solo: Solo) -> Played:
+        """Scan a recording whole, from where an earlier run left it.
+
+        Raises:
+            InputError: The recording cannot be read.
+            ModelError: A model fails.
+        """
+        node = ray.get_runtime_context().get_node_id()
+        with self._listeners.to(solo.key) as listener:
+            return play(solo, self._detector(solo.model), listener, node=node)
+
+    def heard(self, key: str) -> Heard | None:
+        """How far a recording that is scanned whole has come; ``None`` if it is not under way."""
+        return self._listeners.heard(key)
+
+    def stop(self) -> None:
+        """Leave recordings that are scanned whole at their next look."""
+        self._listeners.stop()
 
     def forget(self, path: Path) -> None:
         """Close a recording that is done, and drop this machine's copy of it."""
