@@ -191,6 +191,7 @@ def test_as_many_recordings_as_workers_are_scanned_whole_and_the_rest_in_segment
     assert not result.failed
     assert second.times[0] >= first.times[-1], "it went on where it was"
     assert json.loads((run / "run.json").read_text())["engine"]["calls_repeated"] >= 1
+    assert not list((run / "inputs").rglob("position.npz"))
     assert_same(run, expected)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vision.cluster.engine import is_scanned_whole
-from vision.cluster.solo import packed, unpack
+from vision.cluster.solo import Played, Solo, brought_home, packed, unpack
 from vision.run_folder import RunFolder
 
 pytest.importorskip("ray")
@@ -46,8 +47,24 @@ def test_all_but_the_result_travels_and_other_inputs_stay(tmp_path: Path) -> Non
     assert not again.evidence.exists()
 
 
+def test_what_comes_home_takes_the_place_of_what_an_earlier_run_had_left(tmp_path: Path) -> None:
+    home, away = RunFolder(tmp_path / "home"), RunFolder(tmp_path / "away")
+    for folder, names in (
+        (home, ("looks-00000.parquet", "position.npz")),
+        (away, ("looks.parquet",)),
+    ):
+        folder.input("key").mkdir(parents=True)
+        for name in names:
+            (folder.input("key") / name).write_bytes(b"")
+    solo = Solo(Mock(), "key", home.root, "node", Mock(), None)
+    result = {"violations": []}
+    assert brought_home(solo, Played(result, packed(away, "key", evidence=True))) == result
+    assert {path.name for path in home.input("key").iterdir()} == {"looks.parquet", "result.json"}
+    assert home.read_result("key") == result
+
+
 def test_of_an_input_that_nobody_has_begun_nothing_travels(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     assert packed(folder, "new", evidence=True) == b""
-    unpack(b"", folder)
+    assert unpack(b"", folder) == set()
     assert list(tmp_path.iterdir()) == []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import tarfile
 import tempfile
+import zipfile
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -90,14 +90,18 @@ def brought_home(solo: Solo, played: Played) -> dict[str, Any] | None:
     """
     if played.files is not None:
         folder = RunFolder(solo.root)
-        unpack(played.files, folder)
+        earlier = set(folder.input(solo.key).glob("*"))
+        new = unpack(played.files, folder)
         if played.result is not None:
             folder.write_result(solo.key, played.result)
+            # What an earlier run had left was part of the way here.
+            for path in earlier - new:
+                path.unlink()
     return played.result
 
 
 def packed(folder: RunFolder, key: str, *, evidence: bool) -> bytes:
-    """A tar file of what a run folder holds of an input, but for the result.
+    """A zip file of what a run folder holds of an input, but for the result.
 
     Args:
         folder: The run folder.
@@ -108,23 +112,28 @@ def packed(folder: RunFolder, key: str, *, evidence: bool) -> bytes:
         The file; nothing where there is nothing.
     """
     parts = [folder.input(key), *([folder.evidence] if evidence else [])]
+    files = [path for part in parts for path in sorted(part.rglob("*")) if path.is_file()]
+    if not files:
+        return b""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for part in parts:
-            if part.exists():
-                tar.add(part, part.relative_to(folder.root), filter=_no_result)
-    return buffer.getvalue() if any(part.exists() for part in parts) else b""
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in files:
+            if path.name != RESULT:
+                archive.write(path, path.relative_to(folder.root))
+    return buffer.getvalue()
 
 
-def unpack(files: bytes, folder: RunFolder) -> None:
-    """Write what :func:`packed` made into a run folder."""
-    if files:
-        with tarfile.open(fileobj=io.BytesIO(files)) as tar:
-            tar.extractall(folder.root, filter="data")
+def unpack(files: bytes, folder: RunFolder) -> set[Path]:
+    """Write what :func:`packed` made into a run folder.
 
-
-def _no_result(one: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if Path(one.name).name == RESULT else one
+    Returns:
+        The files written.
+    """
+    if not files:
+        return set()
+    with zipfile.ZipFile(io.BytesIO(files)) as archive:
+        archive.extractall(folder.root)
+        return {folder.root / name for name in archive.namelist()}
 
 
 def _scanned(
