@@ -108,7 +108,9 @@ class ClusterEngine:
         root = folder.root.absolute()
         under_way: Future[Result]
         listen: Callable[[str], Heard | None]
-        if is_scanned_whole(work.number, work.of, len(self._workers)):
+        # Only recordings lie where every worker can read them.
+        is_recording = work.job.input.kind == "video"
+        if is_recording and is_scanned_whole(work.number, work.of, len(self._workers)):
             solo = Solo(
                 work.job, work.key, root, _this_node(), detector.model, work.classifier_entry
             )
