@@ -25,6 +25,9 @@ from vision.store import run_folder_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
+SLOW_S = 0.5
+"""Looks so close that a scan of half a minute lasts long enough to be stopped on the way."""
+
 
 class Meddler(Quiet):
     """Does something once the scan has come so far."""
@@ -83,9 +86,9 @@ def several(street: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def local(street: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[float | None, Path]:
-    """Runs of one process: at 2 s between looks, and adaptive."""
+    """Runs of one process: at 2 s between looks, at 0.5 s, and adaptive."""
     runs: dict[float | None, Path] = {}
-    for every_s in (2.0, None):
+    for every_s in (2.0, SLOW_S, None):
         runs[every_s] = tmp_path_factory.mktemp("local") / "run"
         run_scan(
             [str(street / "clips")],
@@ -158,16 +161,16 @@ def test_a_scan_that_was_stopped_goes_on(
     def stop() -> None:
         raise KeyboardInterrupt
 
-    first = Meddler(10.0, stop)
-    assert on_cluster(cluster, street, tmp_path / "run", every_s=2.0, progress=first).interrupted
+    first = Meddler(4.0, stop)
+    assert on_cluster(cluster, street, tmp_path / "run", every_s=SLOW_S, progress=first).interrupted
     _, alive = psutil.wait_procs(actors("Conductor"), timeout=20)
     assert not alive
     second = Meddler(SECONDS + 1, stop)
     assert not on_cluster(
-        cluster, street, tmp_path / "run", every_s=2.0, progress=second
+        cluster, street, tmp_path / "run", every_s=SLOW_S, progress=second
     ).interrupted
     assert second.times[0] >= first.times[-1]
-    assert_same(tmp_path / "run", local[2.0])
+    assert_same(tmp_path / "run", local[SLOW_S])
 
 
 def test_as_many_recordings_as_workers_are_scanned_whole_and_the_rest_in_segments(
@@ -176,18 +179,20 @@ def test_as_many_recordings_as_workers_are_scanned_whole_and_the_rest_in_segment
     """One is lost on the way, and the run is stopped and goes on: what comes of it is the same."""
     inputs = str(several)
     expected = tmp_path / "local"
-    run_scan([inputs], expected, options(street, 0.5), load_registry(), Quiet())
+    run_scan([inputs], expected, options(street, SLOW_S), load_registry(), Quiet())
 
     def stop() -> None:
         raise KeyboardInterrupt
 
     first = Meddler(4.0, stop)
     run = tmp_path / "run"
-    assert on_cluster(cluster, street, run, every_s=0.5, progress=first, inputs=inputs).interrupted
+    assert on_cluster(
+        cluster, street, run, every_s=SLOW_S, progress=first, inputs=inputs
+    ).interrupted
     assert list((run / "inputs").rglob("position.npz")), "what was seen came home"
 
     second = Meddler(first.times[-1], lambda: os.kill(actors("Worker")[0].pid, signal.SIGKILL))
-    result = on_cluster(cluster, street, run, every_s=0.5, progress=second, inputs=inputs)
+    result = on_cluster(cluster, street, run, every_s=SLOW_S, progress=second, inputs=inputs)
     assert not result.failed
     assert second.times[0] >= first.times[-1], "it went on where it was"
     assert json.loads((run / "run.json").read_text())["engine"]["calls_repeated"] >= 1
