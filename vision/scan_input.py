@@ -123,8 +123,11 @@ class Job:
         )
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def open(self) -> FrameSource:
+    def open(self, *, decode_threads: int = 2) -> FrameSource:
         """Open the input for reading.
+
+        Args:
+            decode_threads: Pictures of a recording decoded at the same time.
 
         Raises:
             InputError: It cannot be read.
@@ -132,7 +135,11 @@ class Job:
         timezone = ZoneInfo(self.timezone)
         if self.input.kind == "video":
             return open_recording(
-                self.input.path, camera_id=self.camera.id, start=self.start, timezone=timezone
+                self.input.path,
+                camera_id=self.camera.id,
+                start=self.start,
+                timezone=timezone,
+                decode_threads=decode_threads,
             )
         return open_stills(
             self.input.paths, camera_id=self.camera.id, start=self.start, timezone=timezone

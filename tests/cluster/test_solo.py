@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from unittest.mock import Mock
+from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vision.cluster.engine import is_scanned_whole
-from vision.cluster.solo import Played, Solo, brought_home, packed, unpack
+from vision.cluster.solo import Played, brought_home, packed, unpack
 from vision.run_folder import RunFolder
-
-pytest.importorskip("ray")
 
 
 @given(of=st.integers(1, 60), workers=st.integers(1, 16))
@@ -56,9 +53,9 @@ def test_what_comes_home_takes_the_place_of_what_an_earlier_run_had_left(tmp_pat
         folder.input("key").mkdir(parents=True)
         for name in names:
             (folder.input("key") / name).write_bytes(b"")
-    solo = Solo(Mock(), "key", home.root, "node", Mock(), None)
-    result = {"violations": []}
-    assert brought_home(solo, Played(result, packed(away, "key", evidence=True))) == result
+    result: dict[str, Any] = {"violations": []}
+    played = Played(result, packed(away, "key", evidence=True))
+    assert brought_home(played, home, "key") == result
     assert {path.name for path in home.input("key").iterdir()} == {"looks.parquet", "result.json"}
     assert home.read_result("key") == result
 

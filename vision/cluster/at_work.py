@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
 
 from vision.cluster.listening import LISTENING, Heard
 
@@ -17,6 +17,20 @@ STOP_S = 30.0
 """So long actors may take to leave their recordings."""
 
 ASK_EVERY_S = 0.25
+
+
+def this_node() -> str:
+    """Id of the node that this process belongs to."""
+    node: str = ray.get_runtime_context().get_node_id()
+    return node
+
+
+def answer_of(call: Any) -> Any:
+    """What a call of an actor, or each of several, returned; what it raised is raised here."""
+    try:
+        return ray.get(call)
+    except RayTaskError as error:
+        raise error.cause from error
 
 
 class AtWork:

@@ -4,45 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from vision.cluster.detector import ClusterDetector
 from vision.cluster.listening import Heard, Listeners
-from vision.cluster.parcels import Clip, Loaded, Model
+from vision.cluster.parcels import Clip, Loaded, Task
 from vision.cluster.pool import WorkerPool
 from vision.cluster.source import LOOKS_A_SEGMENT, SEGMENTS_A_WORKER, ClusterRecording
 from vision.detect.classifier import load_classifier
-from vision.detect.registry import ModelEntry
 from vision.frames.recording import Recording
 from vision.frames.source import FrameSource
 from vision.pipeline import Ahead
 from vision.run_folder import RunFolder
 from vision.scan_input import Job, Reading, scan_input
-
-
-@dataclass(frozen=True)
-class Task:
-    """A recording to be scanned.
-
-    Attributes:
-        job: The input and its settings.
-        key: Its key.
-        root: The run folder.
-        model: The model that the workers load ...
-        loaded: ... and what they loaded.
-        classifier: Scores the crops of vehicles that stand; nothing is scored without it.
-        workers: How many workers it may keep busy.
-    """
-
-    job: Job
-    key: str
-    root: Path
-    model: Model
-    loaded: Loaded
-    classifier: ModelEntry | None
-    workers: int
 
 
 class Conductor:
@@ -57,8 +32,13 @@ class Conductor:
         self._pool = WorkerPool(handles)
         self._listeners = Listeners()
 
-    def scan(self, task: Task) -> dict[str, Any] | None:
+    def scan(self, task: Task, loaded: Loaded, workers: int) -> dict[str, Any] | None:
         """Bring a recording to its end, from where an earlier run left it.
+
+        Args:
+            task: The recording.
+            loaded: What the workers loaded.
+            workers: How many of them it may keep busy.
 
         Returns:
             What :func:`~vision.scan_input.scan_input` returns; ``None`` if it was stopped.
@@ -68,12 +48,12 @@ class Conductor:
             ModelError: A model fails.
             ClusterError: No worker is left.
         """
-        detector = ClusterDetector(task.model, task.loaded, self._pool)
-        looks = 2 * task.workers + 1
+        detector = ClusterDetector(task.model, loaded, self._pool)
+        looks = 2 * workers + 1
         reading = Reading(
-            open=lambda job: self._open(job, task.workers),
+            open=lambda job: self._open(job, workers),
             inspect=detector.inspect,
-            ahead=Ahead(looks + LOOKS_A_SEGMENT * SEGMENTS_A_WORKER * task.workers, looks),
+            ahead=Ahead(looks + LOOKS_A_SEGMENT * SEGMENTS_A_WORKER * workers, looks),
         )
         try:
             with self._listeners.to(task.key) as listener:

@@ -11,17 +11,16 @@ from functools import partial
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from vision.cluster.at_work import ASK_EVERY_S, AtWork
-from vision.cluster.conductor import Conductor, Task
+from vision.cluster.at_work import ASK_EVERY_S, AtWork, answer_of, this_node
+from vision.cluster.conductor import Conductor
 from vision.cluster.detector import ClusterDetector
 from vision.cluster.listening import LISTENING, Heard
 from vision.cluster.options import ClusterOptions
-from vision.cluster.parcels import Loaded, Model
+from vision.cluster.parcels import Loaded, Model, Task
 from vision.cluster.pool import GROUPS, INSPECTING, ClusterError
-from vision.cluster.solo import Solo
 from vision.cluster.soloists import Soloists
 from vision.cluster.worker import Worker
 from vision.detect.detector import Detector
@@ -85,7 +84,7 @@ class ClusterEngine:
             self._options.worker_cpus,
             "cuda" if self._options.worker_gpus else "auto",
         )
-        loaded: list[Loaded] = _answers([one.load.remote(model) for one in self._workers])
+        loaded: list[Loaded] = answer_of([one.load.remote(model) for one in self._workers])
         for other in loaded[1:]:
             if (other.runtime, other.model_sha256) != (loaded[0].runtime, loaded[0].model_sha256):
                 raise ModelError(
@@ -105,27 +104,17 @@ class ClusterEngine:
         """See :meth:`vision.engine.Engine.begin`."""
         detector = work.detector
         assert isinstance(detector, ClusterDetector)
-        root = folder.root.absolute()
-        under_way: Future[Result]
+        task = Task(
+            work.job, work.key, folder.root.absolute(), detector.model, work.classifier_entry
+        )
         listen: Callable[[str], Heard | None]
         # Only recordings lie where every worker can read them.
         is_recording = work.job.input.kind == "video"
         if is_recording and is_scanned_whole(work.number, work.of, len(self._workers)):
-            solo = Solo(
-                work.job, work.key, root, _this_node(), detector.model, work.classifier_entry
-            )
-            under_way, listen = self._soloists.scan(solo), self._soloists.heard
+            under_way, listen = self._soloists.scan(task), self._soloists.heard
         else:
-            task = Task(
-                work.job,
-                work.key,
-                root,
-                detector.model,
-                detector.loaded,
-                work.classifier_entry,
-                self._share,
-            )
-            under_way, listen = self._conductors.scan(task), self._conductors.heard
+            under_way = self._conductors.scan(task, detector.loaded, self._share)
+            listen = self._conductors.heard
 
         def result() -> Result:
             progress.input_started(work.job.input.name, work.number, work.of)
@@ -238,13 +227,6 @@ def _join(options: ClusterOptions) -> None:
         ) from error
 
 
-def _answers(references: list[Any]) -> list[Any]:
-    try:
-        return list(ray.get(references))
-    except RayTaskError as error:
-        raise error.cause from error
-
-
 class _Conductors:
     """Conductors on this machine, each with one recording at a time."""
 
@@ -259,9 +241,9 @@ class _Conductors:
     def __len__(self) -> int:
         return self._count
 
-    def scan(self, task: Task) -> Future[Result]:
-        """Have a recording scanned by the next conductor that is free."""
-        return self._threads.submit(self._scan, task)
+    def scan(self, task: Task, loaded: Loaded, share: int) -> Future[Result]:
+        """Have a recording scanned by the next conductor that is free, with so many workers."""
+        return self._threads.submit(self._scan, task, loaded, share)
 
     def heard(self, key: str) -> Heard | None:
         """How far a recording has come; ``None`` if it is not under way or cannot be asked."""
@@ -277,14 +259,12 @@ class _Conductors:
         for conductor in [*self._idle, *left]:
             ray.kill(conductor)
 
-    def _scan(self, task: Task) -> Result:
+    def _scan(self, task: Task, loaded: Loaded, share: int) -> Result:
         for _ in range(CONDUCTOR_LOSSES):
             conductor = self._idle.pop()
             try:
                 with self._at_work.on(task.key, conductor):
-                    result = ray.get(conductor.scan.remote(task))
-            except RayTaskError as error:
-                raise error.cause from error
+                    result = answer_of(conductor.scan.remote(task, loaded, share))
             except RayActorError as error:
                 if self._at_work.closing:
                     raise KeyboardInterrupt from error
@@ -301,11 +281,6 @@ class _Conductors:
         )
 
     def _start(self) -> Any:
-        here = NodeAffinitySchedulingStrategy(_this_node(), soft=False)
+        here = NodeAffinitySchedulingStrategy(this_node(), soft=False)
         made = ray.remote(num_cpus=0, concurrency_groups={LISTENING: 1})(Conductor)
         return made.options(scheduling_strategy=here).remote(self._workers)
-
-
-def _this_node() -> str:
-    node: str = ray.get_runtime_context().get_node_id()
-    return node

@@ -13,6 +13,7 @@ from vision.errors import JiexuError
 from vision.frames.frame import Frame, Image, Luma, Rung
 from vision.frames.recording import Recording, open_recording
 from vision.frames.wallclock import StartTime
+from vision.scan_input import Job
 from vision.store import local_copy
 
 
@@ -65,6 +66,25 @@ class Loaded:
     model_sha256: str
     input_size: int
     host: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recording to be scanned.
+
+    Attributes:
+        job: The input and its settings.
+        key: Its key.
+        root: The run folder.
+        model: What to detect with.
+        classifier: Scores the crops of vehicles that stand; nothing is scored without it.
+    """
+
+    job: Job
+    key: str
+    root: Path
+    model: Model
+    classifier: ModelEntry | None
 
 
 @dataclass(frozen=True)

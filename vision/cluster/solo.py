@@ -9,41 +9,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from vision.cluster.listening import Listener
-from vision.cluster.parcels import Model
+from vision.cluster.parcels import Task
 from vision.detect.classifier import load_classifier
 from vision.detect.detector import Detector
-from vision.detect.registry import ModelEntry
-from vision.frames.recording import open_recording
-from vision.frames.source import FrameSource
 from vision.run_folder import RESULT, RunFolder
 from vision.scan_input import Job, Reading, scan_input
 from vision.store import drop_copy, local_copy, scratch_folder
-
-
-@dataclass(frozen=True)
-class Solo:
-    """A recording to be scanned whole.
-
-    Attributes:
-        job: The input and its settings.
-        key: Its key.
-        root: The run folder.
-        home: Id of the node on whose machine that lies.
-        model: What to detect with.
-        classifier: Scores the crops of vehicles that stand; nothing is scored without it.
-        kept: What an earlier run left of it, see :func:`packed`.
-    """
-
-    job: Job
-    key: str
-    root: Path
-    home: str
-    model: Model
-    classifier: ModelEntry | None
-    kept: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -60,40 +33,47 @@ class Played:
     files: bytes | None
 
 
-def play(solo: Solo, detector: Detector, listener: Listener, *, node: str) -> Played:
+def play(
+    task: Task, detector: Detector, listener: Listener, *, at_home: bool, kept: bytes
+) -> Played:
     """Scan a recording from where an earlier run left it.
 
     Args:
-        solo: The recording.
+        task: The recording.
         detector: The model, loaded.
         listener: Hears how it goes on, and may stop it.
-        node: Id of this node.
+        at_home: Whether the run folder lies on this machine.
+        kept: What an earlier run left of it there, see :func:`packed`.
 
     Raises:
         InputError: The recording cannot be read.
         ModelError: A model fails.
     """
-    if node == solo.home:
-        return Played(_scanned(solo, detector, listener, RunFolder(solo.root)), None)
+    if at_home:
+        return Played(_scanned(task, detector, listener, RunFolder(task.root)), None)
     with tempfile.TemporaryDirectory(prefix="solo-", dir=scratch_folder()) as name:
         folder = RunFolder(Path(name))
-        unpack(solo.kept, folder)
-        result = _scanned(solo, detector, listener, folder)
-        return Played(result, packed(folder, solo.key, evidence=True))
+        unpack(kept, folder)
+        result = _scanned(task, detector, listener, folder)
+        return Played(result, packed(folder, task.key, evidence=True))
 
 
-def brought_home(solo: Solo, played: Played) -> dict[str, Any] | None:
+def brought_home(played: Played, folder: RunFolder, key: str) -> dict[str, Any] | None:
     """Put what a worker brings into the run folder; the result last, which says that all is there.
+
+    Args:
+        played: What it brings.
+        folder: The run folder.
+        key: The input's.
 
     Returns:
         The result; ``None`` if the scan was stopped.
     """
     if played.files is not None:
-        folder = RunFolder(solo.root)
-        earlier = set(folder.input(solo.key).glob("*"))
+        earlier = set(folder.input(key).glob("*"))
         new = unpack(played.files, folder)
         if played.result is not None:
-            folder.write_result(solo.key, played.result)
+            folder.write_result(key, played.result)
             # What an earlier run had left was part of the way here.
             for path in earlier - new:
                 path.unlink()
@@ -137,39 +117,27 @@ def unpack(files: bytes, folder: RunFolder) -> set[Path]:
 
 
 def _scanned(
-    solo: Solo, detector: Detector, listener: Listener, folder: RunFolder
+    task: Task, detector: Detector, listener: Listener, folder: RunFolder
 ) -> dict[str, Any] | None:
-    job, copy = solo.job, None
+    job, copy = task.job, None
     if job.input.url:
         copy = local_copy(job.input.url)
         job = replace(job, input=replace(job.input, paths=(copy,)))
     try:
         result = scan_input(
             job,
-            solo.key,
+            task.key,
             detector,
             folder,
             listener,
-            classifier=load_classifier(solo.classifier) if solo.classifier else None,
-            reading=Reading(open=partial(_opened, threads=solo.model.threads)),
+            classifier=load_classifier(task.classifier) if task.classifier else None,
+            # No more threads than the worker has.
+            reading=Reading(open=partial(Job.open, decode_threads=task.model.threads)),
         )
     except KeyboardInterrupt:
         return None
     finally:
         if copy is not None:
             drop_copy(copy)
-    result["input"]["path"] = str(solo.job.input.path)
+    result["input"]["path"] = str(task.job.input.path)
     return result
-
-
-def _opened(job: Job, *, threads: int) -> FrameSource:
-    """The input, decoded by no more threads than the worker has."""
-    if job.input.kind != "video":
-        return job.open()
-    return open_recording(
-        job.input.path,
-        camera_id=job.camera.id,
-        timezone=ZoneInfo(job.timezone),
-        start=job.start,
-        decode_threads=threads,
-    )

@@ -7,14 +7,13 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import ray
-from ray.exceptions import RayTaskError
 
-from vision.cluster.at_work import AtWork
+from vision.cluster.at_work import AtWork, answer_of, this_node
 from vision.cluster.listening import Heard
+from vision.cluster.parcels import Task
 from vision.cluster.pool import (
     ASK_EVERY_S,
     LOSSES,
@@ -24,7 +23,7 @@ from vision.cluster.pool import (
     SILENT_S,
     ClusterError,
 )
-from vision.cluster.solo import Solo, brought_home, packed
+from vision.cluster.solo import brought_home, packed
 from vision.engine import Result
 from vision.run_folder import RunFolder
 
@@ -43,13 +42,14 @@ class Soloists:
 
     def __init__(self, workers: Sequence[Any]) -> None:
         self.lost = 0
+        self._home = this_node()
         self._idle = deque(workers)
         self._at_work = AtWork()
         self._threads = ThreadPoolExecutor(len(workers), thread_name_prefix="soloist")
 
-    def scan(self, solo: Solo) -> Future[Result]:
+    def scan(self, task: Task) -> Future[Result]:
         """Have a recording scanned by the next worker that is free."""
-        return self._threads.submit(self._scan, solo)
+        return self._threads.submit(self._scan, task)
 
     def heard(self, key: str) -> Heard | None:
         """How far a recording has come; ``None`` if it is not under way or cannot be asked."""
@@ -60,16 +60,20 @@ class Soloists:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._at_work.stop()
 
-    def _scan(self, solo: Solo) -> Result:
+    def _scan(self, task: Task) -> Result:
+        folder = RunFolder(task.root)
         for _ in range(LOSSES):
             worker = self._next()
             try:
-                with self._at_work.on(solo.key, worker):
-                    result = self._scanned_by(worker, solo)
+                with self._at_work.on(task.key, worker):
+                    kept = packed(folder, task.key, evidence=False)
+                    scan = worker.scan.options(concurrency_group=SCANNING)
+                    played = answer_of(scan.remote(task, self._home, kept))
+                    result = brought_home(played, folder, task.key)
             except LOST as error:
                 if self._at_work.closing:
                     raise KeyboardInterrupt from error
-                log.warning("worker lost during %s: %s", solo.job.input.name, error)
+                log.warning("worker lost during %s: %s", task.job.input.name, error)
                 self.lost += 1
                 continue
             finally:
@@ -77,16 +81,7 @@ class Soloists:
             if result is None:
                 raise KeyboardInterrupt
             return result
-        raise ClusterError(f"{solo.job.input.name}: {LOSSES} workers were lost over it")
-
-    def _scanned_by(self, worker: Any, solo: Solo) -> Result | None:
-        kept = packed(RunFolder(solo.root), solo.key, evidence=False)
-        call = worker.scan.options(concurrency_group=SCANNING).remote(replace(solo, kept=kept))
-        try:
-            played = ray.get(call)
-        except RayTaskError as error:
-            raise error.cause from error
-        return brought_home(solo, played)
+        raise ClusterError(f"{task.job.input.name}: {LOSSES} workers were lost over it")
 
     def _next(self) -> Any:
         """A worker that is idle and answers.

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import ray
 
+from vision.cluster.at_work import this_node
 from vision.cluster.listening import Heard, Listeners
-from vision.cluster.parcels import AstrayError, Clip, Loaded, Model, Seen, Wanted, seen
-from vision.cluster.solo import Played, Solo, play
+from vision.cluster.parcels import AstrayError, Clip, Loaded, Model, Seen, Task, Wanted, seen
+from vision.cluster.solo import Played, play
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
 from vision.engine import inspect_blank
@@ -159,16 +159,21 @@ class Worker:
         """
         return self._detector(model).submit(image, size).result()
 
-    def scan(self, solo: Solo) -> Played:
+    def scan(self, task: Task, home: str, kept: bytes) -> Played:
         """Scan a recording whole, from where an earlier run left it.
+
+        Args:
+            task: The recording.
+            home: Id of the node on whose machine the run folder lies.
+            kept: What an earlier run left of it there, see :func:`~vision.cluster.solo.packed`.
 
         Raises:
             InputError: The recording cannot be read.
             ModelError: A model fails.
         """
-        node = ray.get_runtime_context().get_node_id()
-        with self._listeners.to(solo.key) as listener:
-            return play(solo, self._detector(solo.model), listener, node=node)
+        at_home = this_node() == home
+        with self._listeners.to(task.key) as listener:
+            return play(task, self._detector(task.model), listener, at_home=at_home, kept=kept)
 
     def heard(self, key: str) -> Heard | None:
         """How far a recording that is scanned whole has come; ``None`` if it is not under way."""
