@@ -10,7 +10,7 @@ measured on training pictures too: the scores are higher there, but there are te
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from vision.detect import ultralytics_setup
-from vision.detect.load import load_detector
 from vision.detect.registry import ModelEntry, load_registry
-from vision.learn.measure.scoring import FAINTEST, Examined, examine, score
+from vision.learn.measure.scoring import Examined, examine, faint_detector, score
 
 WHOLE, INT8 = "openvino-fp16", "openvino-int8"
 
@@ -35,13 +34,14 @@ def main() -> None:
     ultralytics_setup.prepare()
     entry = load_registry().model(options.model)
     whole, int8 = (examined(entry, runtime, options.data) for runtime in (WHOLE, INT8))
-    sides = {"validation pictures": [one.picture.split == "val" for one in whole]}
-    sides["all pictures"] = [True] * len(whole)
+    sides: dict[str, Callable[[Examined], bool]] = {
+        "validation pictures": lambda one: one.picture.split == "val",
+        "all pictures": lambda _: True,
+    }
     table = Table("class", *(f"{what}: boxes, {WHOLE}, points lost" for what in sides))
     rows: dict[str, list[str]] = {name: [] for name in (*entry.classes, "mAP50")}
-    for kept in sides.values():
-        before = scores(entry, _kept(whole, kept))
-        after = scores(entry, _kept(int8, kept))
+    for keep in sides.values():
+        before, after = (scores(entry, list(filter(keep, seen))) for seen in (whole, int8))
         for name in entry.classes:
             boxes, ap50 = before.get(name, (0, float("nan")))
             lost = 100 * (ap50 - after[name][1]) if name in after else float("nan")
@@ -56,22 +56,14 @@ def main() -> None:
 
 def examined(entry: ModelEntry, runtime: str, data: Path) -> list[Examined]:
     """All pictures of a data set as a runtime sees them."""
-    faint = dict.fromkeys(entry.classes, FAINTEST)
-    detector = load_detector(entry, runtime=runtime, device="cpu", thresholds=faint)
-    try:
+    with faint_detector(entry, runtime) as detector:
         return examine(detector, data, keep=lambda _: True)
-    finally:
-        detector.close()
 
 
 def scores(entry: ModelEntry, pictures: Sequence[Examined]) -> dict[str, tuple[int, float]]:
     """Boxes and AP50 of each class of which there are boxes."""
     measured = [score(pictures, name) for name in entry.classes]
     return {one.name: (one.boxes, one.ap50) for one in measured if one.ap50 is not None}
-
-
-def _kept(pictures: Sequence[Examined], kept: Sequence[bool]) -> list[Examined]:
-    return [one for one, wanted in zip(pictures, kept, strict=True) if wanted]
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import json
 import pstats
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -51,6 +52,8 @@ PASSING_SHARE = 0.1
 JITTER = 0.015
 DROP_OUT = 0.03
 DAY_LOOKS = 43_200
+"""Looks of a camera-day at one every 2 s."""
+
 LOOKS_AT_ONCE = 500
 
 ZONES = (
@@ -174,12 +177,9 @@ def cost_of(judge: Judge, looks: Iterator[Look], profile: cProfile.Profile | Non
     cpu_s = wall_s = 0.0
     while some := list(itertools.islice(looks, LOOKS_AT_ONCE)):
         began, began_wall = time.process_time(), time.perf_counter()
-        if profile is not None:
-            profile.enable()
-        for look in some:
-            judge.look(look)
-        if profile is not None:
-            profile.disable()
+        with profile or nullcontext():
+            for look in some:
+                judge.look(look)
         cpu_s += time.process_time() - began
         wall_s += time.perf_counter() - began_wall
         count += len(some)

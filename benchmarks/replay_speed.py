@@ -27,6 +27,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.clip import make_clip
+from benchmarks.judging_cost import DAY_LOOKS
 from benchmarks.scanning import command
 from vision.archive import join_archives, read_named_looks, write_looks
 from vision.progress import ConsoleProgress
@@ -45,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--footage", type=Path, required=True, help="a real clip, fixed camera")
     parser.add_argument("--out", type=Path, required=True, help="folder for clip and runs")
-    parser.add_argument("--looks", type=int, default=43_200)
+    parser.add_argument("--looks", type=int, default=DAY_LOOKS)
     options = parser.parse_args()
 
     clip = make_clip(options.footage, options.out, SECONDS)

@@ -24,12 +24,10 @@ from benchmarks import (
 )
 from benchmarks.clip import make_clip
 from benchmarks.figures import Figure, NotMeasuredError, Results, figures_of, ratio
+from benchmarks.judging_cost import DAY_LOOKS
 from vision.progress import ConsoleProgress
 from vision.replay.judging import ReplayOptions
 from vision.replay.run import run_replay
-
-DAY_LOOKS = 43_200
-"""Looks of a camera-day at one every 2 s."""
 
 CAMERAS_A_CORE = "cameras a core"
 MEMORY_A_CAMERA = "memory a camera"

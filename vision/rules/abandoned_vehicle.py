@@ -215,7 +215,7 @@ class AbandonedVehicle(StandingRule):
     def _keep_signs(self, sighting: Sighting, signs: Signs, look: Look) -> None:
         """Keep the signs of a standing vehicle where only time can tell more of it.
 
-        Or another box, or other votes and scores, which are asked for at each look.
+        A change of its box, votes or scores can too: those are looked at each time.
         """
         until_s = sighting.first_seen_s + self._unmoved_s - _MARGIN_S
         if (

@@ -107,7 +107,7 @@ class _Case:
         latest = self.latest
         if latest is not None:
             self.latest = None
-            self.violation = self.violation.but(**_went_on(self, latest))
+            self.violation = self.violation.but(**_went_on(self, latest, seen=True))
         return self.violation
 
 
@@ -369,7 +369,8 @@ class Lives:
             return
         known = case.now()
         case.place, case.pose = _fractions(finding.box, look), look.pose
-        changes = _went_on(case, finding)
+        seen = finding.last_seen_s >= look.time_s
+        changes = _went_on(case, finding, seen=seen)
         if finding.signs != known.signs:
             changes["signs"] = _joined(known.signs, finding.signs)
         if finding.class_names != known.class_names:
@@ -378,10 +379,7 @@ class Lives:
             changes["basis"] = finding.basis
         if known.permit_id is None:
             changes["permit_id"] = finding.permit_id
-        seen = finding.last_seen_s >= look.time_s
-        if not seen:
-            del changes["dwell"]
-        elif finding.confidence > known.confidence:
+        if seen and finding.confidence > known.confidence:
             changes |= {
                 "box": self._in_frame(finding.box),
                 "confidence": finding.confidence,
@@ -494,10 +492,10 @@ _NEVER_AFTER = timedelta(days=366)
 """Nothing recurs so long after it was over."""
 
 
-def _went_on(case: _Case, finding: Finding) -> dict[str, Any]:
-    """What a finding changes of a violation that just goes on."""
+def _went_on(case: _Case, finding: Finding, *, seen: bool) -> dict[str, Any]:
+    """What a finding changes of a violation that just goes on; the dwell if its look saw it."""
     known, dwell = case.violation, finding.dwell
-    if dwell is None:
+    if dwell is None or not seen:
         dwell = known.dwell
     elif any(case.before):
         dwell = case.before.and_then(dwell)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rich.table import Table
 
-from vision.detect.load import load_detector
 from vision.detect.registry import ModelEntry
 from vision.errors import InputError
 from vision.learn.data.pictures import class_names, pictures_below, read_image, read_pictures
 from vision.learn.measure.evaluate import SPEED_PICTURES, Progress
-from vision.learn.measure.scoring import FAINTEST, examine, score
+from vision.learn.measure.scoring import examine, faint_detector, score
 from vision.learn.measure.speed import Speed, machine, measure_speed
 from vision.learn.measure.tables import figure
 
@@ -121,13 +120,9 @@ def compare(
     with ExitStack() as open_ones:
         faint = {}
         for candidate in candidates:
-            detector = load_detector(
-                candidate.entry,
-                runtime=candidate.runtime,
-                device=device,
-                thresholds=dict.fromkeys(candidate.entry.classes, FAINTEST),
+            faint[candidate.label] = open_ones.enter_context(
+                faint_detector(candidate.entry, candidate.runtime, device=device)
             )
-            faint[candidate.label] = open_ones.enter_context(closing(detector))
         say("Speed")
         timed = [read_image(path) for path in files[:: -(-len(files) // speed_pictures)]]
         speeds = measure_speed(faint, timed, runs=runs)

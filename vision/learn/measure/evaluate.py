@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from vision import __version__
-from vision.detect.load import load_detector
 from vision.detect.registry import ModelEntry
 from vision.errors import InputError
 from vision.learn.data.pictures import class_names, read_image, read_pictures
@@ -30,7 +29,7 @@ from vision.learn.measure.record import (
     SpeedResult,
     SpreadResult,
 )
-from vision.learn.measure.scoring import FAINTEST, RECALLS, Examined, examine, score
+from vision.learn.measure.scoring import RECALLS, Examined, examine, faint_detector, score
 from vision.learn.measure.speed import Speed, machine, measure_speed
 
 TEACHER_CLASSES = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
@@ -88,13 +87,7 @@ def evaluate(
         InputError: The data set cannot be read or has no validation pictures.
         ModelError: The model cannot be opened.
     """
-    detector = load_detector(
-        entry,
-        runtime=runtime,
-        device=device,
-        thresholds=dict.fromkeys(entry.classes, FAINTEST),
-    )
-    try:
+    with faint_detector(entry, runtime, device=device) as detector:
         examined = examine(detector, data_dir, progress=progress)
         if not examined:
             raise InputError(f"{data_dir}: has no validation pictures")
@@ -102,8 +95,6 @@ def evaluate(
         images = [read_image(data_dir / e.picture.file) for e in chosen]
         speed = measure_speed({"": detector}, images)[""] if images else None
         sha256, used = detector.model_sha256, detector.runtime
-    finally:
-        detector.close()
     labelled = class_names(data_dir)
     thresholds = choose(examined) if choose else entry.thresholds
     limits = {name: thresholds[name] for name in entry.classes if name in labelled}

@@ -7,6 +7,7 @@ missed there: each class is measured on the pictures in which it was labelled.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from vision.detect.detections import Detections
 from vision.detect.detector import Detector
+from vision.detect.load import load_detector
+from vision.detect.registry import ModelEntry
 from vision.learn.data.labels import read_boxes
 from vision.learn.data.pictures import Picture, class_names, read_image, read_pictures
 from vision.observe.boxes import ious
@@ -99,6 +102,26 @@ class ClassScore:
         right = int(self.correct[kept].sum())
         precision = right / int(kept.sum()) if kept.any() else None
         return precision, right / self.boxes if self.boxes else None
+
+
+@contextmanager
+def faint_detector(
+    entry: ModelEntry, runtime: str | None = None, *, device: str = "cpu"
+) -> Iterator[Detector]:
+    """A detector that tells all it sees down to :data:`FAINTEST`, closed at the end.
+
+    Args:
+        entry: The model.
+        runtime: As for :func:`vision.detect.load.load_detector`.
+        device: The same.
+
+    Raises:
+        ModelError: The model cannot be opened.
+    """
+    thresholds = dict.fromkeys(entry.classes, FAINTEST)
+    detector = load_detector(entry, runtime=runtime, device=device, thresholds=thresholds)
+    with closing(detector):
+        yield detector
 
 
 def examine(

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from vision.detect.load import load_detector
 from vision.detect.registry import ModelEntry, Runtime, write_entry
 from vision.errors import InputError, ModelError
 from vision.learn.data.pictures import read_image
 from vision.learn.measure.opening import registered_file
-from vision.learn.measure.scoring import FAINTEST, examine, score
+from vision.learn.measure.scoring import examine, faint_detector, score
 from vision.learn.ship.export import calibration_pictures
 from vision.learn.ship.parity import Agreement, agreement, detect_with
 from vision.learn.ship.quantise import Quantisation, quantise
@@ -165,13 +164,8 @@ def _with_int8(entry: ModelEntry, xml: Path, folder: Path) -> ModelEntry:
 
 
 def _map50(entry: ModelEntry, runtime: str, data_dir: Path) -> float:
-    detector = load_detector(
-        entry, runtime=runtime, device="cpu", thresholds=dict.fromkeys(entry.classes, FAINTEST)
-    )
-    try:
+    with faint_detector(entry, runtime) as detector:
         examined = examine(detector, data_dir)
-    finally:
-        detector.close()
     scores = [score(examined, name).ap50 for name in entry.classes]
     known = [value for value in scores if value is not None]
     if not known:
